@@ -1,0 +1,208 @@
+"""The frozen records that travel between the rooms: a clip, its frames, a stage's account."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import PurePosixPath
+from typing import Literal
+
+from merprep.errors import UsageError
+
+ApexSource = Literal["annotated", "errata", "midpoint", "spotted", "none"]
+Status = Literal["ok", "excluded"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSet:
+    """The image files of one clip: a pattern relative to the database's root, and the numbers present.
+
+    Parameters
+    ----------
+    pattern : str
+        POSIX path relative to the root; the run of ``#`` in its last component stands for the file number, zero
+        padded to the length of the run. A pattern without ``#`` names a video file.
+    numbers : tuple of int
+        The file numbers that exist, ascending.
+
+    Examples
+    --------
+    >>> frames = FrameSet("sub01/EP02_01f/img#.jpg", (46, 47, 49))
+    >>> frames.path(46)
+    'sub01/EP02_01f/img46.jpg'
+    >>> frames.ranges()
+    '46-47 49'
+    >>> frames.nearest(48)
+    47
+    """
+
+    pattern: str = ""
+    numbers: tuple[int, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def path(self, number: int) -> str:
+        """Return the root-relative POSIX path of the frame with this file number."""
+        folder, _, name = self.pattern.rpartition("/")
+        found = list(re.finditer(r"#+", name))
+        if not found:
+            return self.pattern
+        start, stop = found[-1].span()
+        name = f"{name[:start]}{number:0{stop - start}d}{name[stop:]}"
+        return f"{folder}/{name}" if folder else name
+
+    @property
+    def is_video(self) -> bool:
+        """Whether the frames are inside one video file."""
+        return bool(self.pattern) and "#" not in PurePosixPath(self.pattern).name
+
+    def nearest(self, number: int) -> int | None:
+        """Return the existing file number nearest to `number` (the lower of two), or None without frames."""
+        return min(self.numbers, key=lambda present: (abs(present - number), present), default=None)
+
+    def ranges(self) -> str:
+        """Write the numbers compactly, ``46-47 49``."""
+        parts: list[list[int]] = []
+        for number in self.numbers:
+            if parts and number == parts[-1][-1] + 1:
+                parts[-1] = [parts[-1][0], number]
+            else:
+                parts.append([number])
+        return " ".join("-".join(str(end) for end in part) for part in parts)
+
+    @classmethod
+    def parse(cls, pattern: str, ranges: str) -> FrameSet:
+        """Read what `ranges` wrote.
+
+        Examples
+        --------
+        >>> FrameSet.parse("a/#.png", "3-5 9").numbers
+        (3, 4, 5, 9)
+        """
+        numbers: list[int] = []
+        for part in ranges.split():
+            first, _, last = part.partition("-")
+            numbers.extend(range(int(first), int(last or first) + 1))
+        return cls(pattern, tuple(numbers))
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One micro-expression clip: a row of the manifest.
+
+    Frame numbers (`onset`, `apex`, `offset`) are FILE numbers, those in the frames' names. `emotion` and
+    `action_units` are as annotated; labels of a scheme are computed from the row when asked for, never stored.
+
+    Examples
+    --------
+    >>> clip = Clip("casme2", "sub01", "EP02_01f", person="casme2:1", onset=46, apex=59, offset=86)
+    >>> clip.id
+    'casme2/sub01/EP02_01f'
+    """
+
+    database: str
+    subject: str
+    clip: str
+    person: str
+    variant: str = ""
+    frames: FrameSet = field(default_factory=FrameSet)
+    onset: int | None = None
+    apex: int | None = None
+    offset: int | None = None
+    fps: float | None = None
+    emotion: str = ""
+    action_units: str = ""
+    objective_class: str = ""
+    objective_source: Literal["", "published", "derived"] = ""
+    apex_source: ApexSource = "none"
+    errata: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    status: Status = "ok"
+    reason: str = ""
+
+    @property
+    def id(self) -> str:
+        """``database/subject/clip``."""
+        return f"{self.database}/{self.subject}/{self.clip}"
+
+    def excluded(self, reason: str) -> Clip:
+        """Return this clip as unusable, with its reason."""
+        return replace(self, status="excluded", reason=reason)
+
+
+def person_of(namespace: str, subject: str) -> str:
+    """Name the person behind a subject's folder or cell; subjects are compared as numbers.
+
+    Parameters
+    ----------
+    namespace : str
+        The person namespace of the database (SAMM and SAMM-LV share one, as do the variants of SMIC).
+    subject : str
+        The subject as written: ``sub01``, ``006``, ``s1``, ``spNO.1``.
+
+    Examples
+    --------
+    >>> person_of("smic", "s01"), person_of("smic", "s1"), person_of("samm", "006")
+    ('smic:1', 'smic:1', 'samm:6')
+    """
+    digits = re.findall(r"\d+", subject)
+    return f"{namespace}:{int(digits[-1])}" if digits else f"{namespace}:{subject.strip().lower()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one stage did with one clip.
+
+    `reason` says why it was skipped or failed; it is empty for `done` (and may name what was `kept` from before).
+    """
+
+    clip_id: str
+    state: Literal["done", "skipped", "failed"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """The account that a stage gives: every clip that went in is done, skipped or failed.
+
+    Examples
+    --------
+    >>> report = StageReport("flow", (Outcome("a/1/x", "done"), Outcome("a/1/y", "skipped", "no apex")), seconds=1.5)
+    >>> report.counts()
+    {'in': 2, 'done': 1, 'skipped': 1, 'failed': 0}
+    >>> report.reasons("skipped")
+    {'no apex': 1}
+    """
+
+    stage: str
+    outcomes: tuple[Outcome, ...]
+    seconds: float = 0.0
+    outputs: tuple[str, ...] = ()
+    next_step: str = ""
+
+    def __post_init__(self) -> None:
+        twice = [name for name, n in Counter(outcome.clip_id for outcome in self.outcomes).items() if n > 1]
+        if twice:
+            raise UsageError(f"A clip is counted twice by the stage {self.stage}", where=", ".join(twice[:5]))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many clips went in and what became of them; in = done + skipped + failed."""
+        states = Counter(outcome.state for outcome in self.outcomes)
+        return {
+            "in": len(self.outcomes),
+            "done": states["done"],
+            "skipped": states["skipped"],
+            "failed": states["failed"],
+        }
+
+    def reasons(self, state: Literal["skipped", "failed"]) -> dict[str, int]:
+        """Return how often each reason was given, most frequent first."""
+        found = Counter(outcome.reason for outcome in self.outcomes if outcome.state == state)
+        return dict(found.most_common())
+
+    def of_state(self, state: Literal["done", "skipped", "failed"]) -> Sequence[Outcome]:
+        """Return the outcomes in one state, in the order of the clips."""
+        return [outcome for outcome in self.outcomes if outcome.state == state]

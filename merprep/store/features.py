@@ -1,0 +1,389 @@
+"""The feature file: clips, features, regions and landmarks in one HDF5 file that explains itself.
+
+Layout (also in docs/files.md)::
+
+    /clips/<column>   one 1-D dataset a column; frame numbers are int64 with -1 where there is none
+    /features         (N, C, H, W) float32, one chunk a clip; attrs: channels, units, size, normalisation
+    /regions/<set>    (N, R, C, h, w) float32; attrs: names, geometry (JSON)
+    /landmarks        (N, P, 2) float32, (x, y) in aligned pixels; attrs: scheme. Absent for imported maps
+    root attributes   schema_version, config (JSON), config_id, inputs (JSON), created_with (JSON), device
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import h5py
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from merprep.config import canonical_json, short_hash
+from merprep.errors import StoreError
+from merprep.records import Clip
+from merprep.store.provenance import versions
+from merprep.store.workspace import written_whole
+
+SCHEMA_VERSION = 1
+_INTEGERS = ("onset", "apex", "offset")
+_TEXTS = (
+    "id", "database", "subject", "clip", "person", "variant", "emotion", "action_units", "objective_class",
+    "objective_source", "apex_source", "errata", "notes", "digest",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RegionSet:
+    """The names of a set of regions, in order, and how they were cut (plain JSON values)."""
+
+    names: tuple[str, ...]
+    geometry: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class FeatureHeader:
+    """What a feature file says about all its clips.
+
+    Parameters
+    ----------
+    channels, units : tuple of str
+        Names in order (``u``, ``v``, ``strain``) and their units (``px``, ``px``, ``1/px``; ``level`` for 8-bit maps).
+    normalisation : str
+        ``none``, or how an imported map was stretched.
+    config, inputs : dict
+        The full configuration and the ids of the files that it was applied to (plain JSON values).
+    """
+
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    normalisation: str
+    config: dict[str, Any]
+    inputs: dict[str, str] = field(default_factory=dict)
+    region_sets: dict[str, RegionSet] = field(default_factory=dict)
+    landmark_scheme: str | None = None
+    device: str = "cpu"
+
+    @property
+    def config_id(self) -> str:
+        """The short id of the configuration."""
+        return short_hash(canonical_json(self.config))
+
+
+@dataclass(frozen=True)
+class ClipFeatures:
+    """The arrays of one clip.
+
+    Parameters
+    ----------
+    features : (C, H, W) float32
+    regions : dict of (R, C, h, w) float32
+        By region set.
+    landmarks : (P, 2) float32, optional
+        (x, y) in aligned pixels.
+    digest : str
+        A digest of what the clip was made from, so that changed input is noticed.
+    """
+
+    features: NDArray[np.float32]
+    regions: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    landmarks: NDArray[np.float32] | None = None
+    digest: str = ""
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return the arrays under flat names, as parts keep them."""
+        flat: dict[str, NDArray[np.generic]] = {"features": self.features}
+        flat.update({f"regions/{name}": array for name, array in self.regions.items()})
+        if self.landmarks is not None:
+            flat["landmarks"] = self.landmarks
+        return flat
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]], digest: str) -> ClipFeatures:
+        """Rebuild what `arrays` flattened."""
+        regions = {
+            name.removeprefix("regions/"): array for name, array in arrays.items() if name.startswith("regions/")
+        }
+        return cls(
+            cast("NDArray[np.float32]", arrays["features"]),
+            cast("dict[str, NDArray[np.float32]]", regions),
+            cast("NDArray[np.float32] | None", arrays.get("landmarks")),
+            digest,
+        )
+
+
+def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip, ClipFeatures]], count: int) -> None:
+    """Write a feature file, whole or not at all; `rows` is read once and never held.
+
+    Parameters
+    ----------
+    path : Path
+        The final name.
+    rows : iterable of (Clip, ClipFeatures)
+        Exactly `count` of them, all of one shape.
+
+    Raises
+    ------
+    StoreError
+        Where there is nothing to write, or the clips differ in shape.
+    """
+    stream = iter(rows)
+    first = next(stream, None)
+    if first is None or count < 1:
+        raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
+    with written_whole(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
+        _write_header(file, header)
+        _create_datasets(file, header, first[1], count)
+        clips: list[tuple[Clip, str]] = []
+        for index, (clip, features) in enumerate(_chain(first, stream)):
+            _write_row(file, index, clip, features)
+            clips.append((clip, features.digest))
+        if len(clips) != count:
+            raise StoreError("The number of clips changed while writing", expected=str(count), found=str(len(clips)))
+        _write_clips(file, clips)
+
+
+def _chain(
+    first: tuple[Clip, ClipFeatures], rest: Iterable[tuple[Clip, ClipFeatures]]
+) -> Iterable[tuple[Clip, ClipFeatures]]:
+    yield first
+    yield from rest
+
+
+def _write_header(file: h5py.File, header: FeatureHeader) -> None:
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    file.attrs["config"] = canonical_json(header.config)
+    file.attrs["config_id"] = header.config_id
+    file.attrs["inputs"] = canonical_json(header.inputs)
+    file.attrs["created_with"] = canonical_json(versions())
+    file.attrs["device"] = header.device
+
+
+def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatures, count: int) -> None:
+    features = _create(file, "features", example.features, count)
+    features.attrs["channels"] = list(header.channels)
+    features.attrs["units"] = list(header.units)
+    features.attrs["size"] = example.features.shape[-1]
+    features.attrs["normalisation"] = header.normalisation
+    for name, array in example.regions.items():
+        regions = _create(file, f"regions/{name}", array, count)
+        regions.attrs["names"] = list(header.region_sets[name].names)
+        regions.attrs["geometry"] = canonical_json(header.region_sets[name].geometry)
+    if example.landmarks is not None:
+        _create(file, "landmarks", example.landmarks, count).attrs["scheme"] = header.landmark_scheme or "unknown"
+
+
+def _create(file: h5py.File, name: str, example: NDArray[Any], count: int) -> h5py.Dataset:
+    # track_times off: two runs on the same input then give the same bytes.
+    return file.create_dataset(
+        name, (count, *example.shape), dtype="f4", chunks=(1, *example.shape), track_times=False, fillvalue=np.nan
+    )
+
+
+def _write_row(file: h5py.File, index: int, clip: Clip, features: ClipFeatures) -> None:
+    arrays = features.arrays()
+    for name, array in arrays.items():
+        if name not in file or file[name].shape[1:] != array.shape:
+            raise StoreError(
+                "The clips of one feature file must have one shape",
+                where=f"{clip.id}, {name}",
+                expected=str(file[name].shape[1:]) if name in file else "not present",
+                found=str(array.shape),
+            )
+        file[name][index] = array
+
+
+def _write_clips(file: h5py.File, clips: list[tuple[Clip, str]]) -> None:
+    text = h5py.string_dtype("utf-8")
+    group = file.create_group("clips")
+    for name in _TEXTS:
+        values = [digest if name == "digest" else _text(getattr(clip, name)) for clip, digest in clips]
+        group.create_dataset(name, data=np.array(values, dtype=object), dtype=text, track_times=False)
+    for name in _INTEGERS:
+        numbers = [-1 if getattr(clip, name) is None else getattr(clip, name) for clip, _ in clips]
+        group.create_dataset(name, data=np.array(numbers, dtype="i8"), track_times=False)
+    rates = [np.nan if clip.fps is None else clip.fps for clip, _ in clips]
+    group.create_dataset("fps", data=np.array(rates, dtype="f8"), track_times=False)
+
+
+def _text(value: str | tuple[str, ...]) -> str:
+    return "; ".join(value) if isinstance(value, tuple) else value
+
+
+class FeatureFile:
+    """A feature file, open for reading.
+
+    Attributes
+    ----------
+    clips : pandas.DataFrame
+        One row a clip, in the order of the arrays; absent frame numbers are ``<NA>``.
+    channels, units : tuple of str
+    features : h5py.Dataset, (N, C, H, W) float32
+    regions : dict of h5py.Dataset, (N, R, C, h, w) float32
+    landmarks : h5py.Dataset (N, P, 2) float32 or None
+        (x, y) in aligned pixels; None for imported maps.
+    config : dict
+        The full configuration that made the file.
+
+    Examples
+    --------
+    >>> with open_features("features/flow-3f9a12c4.h5") as file:  # doctest: +SKIP
+    ...     strain = file.features[:, file.channels.index("strain")]
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = _open(path)
+        try:
+            self._check_version()
+            self.channels = tuple(str(name) for name in self._file["features"].attrs["channels"])
+            self.units = tuple(str(name) for name in self._file["features"].attrs["units"])
+            self.normalisation = str(self._file["features"].attrs["normalisation"])
+            self.config: dict[str, Any] = json.loads(self._file.attrs["config"])
+            self.config_id = str(self._file.attrs["config_id"])
+            self.inputs: dict[str, str] = json.loads(self._file.attrs["inputs"])
+            self.created_with: dict[str, str] = json.loads(self._file.attrs["created_with"])
+            self.device = str(self._file.attrs["device"])
+            self.clips = _read_clips(self._file)
+        except (KeyError, ValueError, OSError) as error:
+            self._file.close()
+            raise StoreError(
+                f"This is not a whole feature file: {error}",
+                where=str(path),
+                mend="run `merprep flow` or `merprep import` again",
+            ) from error
+
+    def _check_version(self) -> None:
+        found = int(self._file.attrs.get("schema_version", 0))
+        if found > SCHEMA_VERSION:
+            self._file.close()
+            raise StoreError(
+                "The feature file was written by a newer merprep",
+                where=str(self.path),
+                expected=f"schema version {SCHEMA_VERSION} or older",
+                found=str(found),
+                mend="pip install --upgrade merprep",
+            )
+
+    @property
+    def features(self) -> h5py.Dataset:
+        """(N, C, H, W) float32."""
+        return self._file["features"]
+
+    @property
+    def regions(self) -> dict[str, h5py.Dataset]:
+        """By region set, (N, R, C, h, w) float32."""
+        return {name: self._file["regions"][name] for name in self._file.get("regions", ())}
+
+    @property
+    def region_sets(self) -> dict[str, RegionSet]:
+        """By region set, the names of its regions and their geometry."""
+        return {
+            name: RegionSet(tuple(str(n) for n in data.attrs["names"]), json.loads(data.attrs["geometry"]))
+            for name, data in self.regions.items()
+        }
+
+    @property
+    def landmarks(self) -> h5py.Dataset | None:
+        """(N, P, 2) float32, or None."""
+        return self._file.get("landmarks")
+
+    def header(self) -> FeatureHeader:
+        """Return what the file says about all its clips, as it was given when it was written."""
+        scheme = None if self.landmarks is None else str(self.landmarks.attrs["scheme"])
+        return FeatureHeader(
+            self.channels,
+            self.units,
+            self.normalisation,
+            self.config,
+            self.inputs,
+            self.region_sets,
+            scheme,
+            self.device,
+        )
+
+    def row(self, index: int) -> ClipFeatures:
+        """Return the arrays of one clip."""
+        return ClipFeatures(
+            self.features[index],
+            {name: data[index] for name, data in self.regions.items()},
+            None if self.landmarks is None else self.landmarks[index],
+            str(self.clips["digest"].iloc[index]),
+        )
+
+    def records(self) -> list[Clip]:
+        """Return the rows of `clips` as records (without their frames)."""
+        return [_clip_of(row) for row in self.clips.to_dict("records")]
+
+    def close(self) -> None:
+        """Close the file; its datasets cannot be read afterwards."""
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_features(path: str | Path) -> FeatureFile:
+    """Open a feature file for reading.
+
+    Parameters
+    ----------
+    path : path-like
+        A file that `merprep flow` or `merprep import` wrote.
+
+    Returns
+    -------
+    FeatureFile
+
+    Raises
+    ------
+    StoreError
+        Where it is missing, damaged or of a newer version.
+    """
+    return FeatureFile(Path(path))
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise StoreError(
+            "The feature file does not exist", where=str(path), mend="run `merprep flow`, or check the name"
+        )
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise StoreError(
+            f"The feature file cannot be opened: {error}", where=str(path), mend="run `merprep flow` again"
+        ) from error
+
+
+def _read_clips(file: h5py.File) -> pd.DataFrame:
+    group = file["clips"]
+    table: dict[str, Any] = {name: group[name].asstr()[:].tolist() for name in _TEXTS}
+    for name in _INTEGERS:
+        values = group[name][:]
+        table[name] = pd.array(np.where(values < 0, 0, values), dtype="Int64")
+        table[name][values < 0] = pd.NA
+    table["fps"] = group["fps"][:]
+    return pd.DataFrame(table)
+
+
+def _clip_of(row: Mapping[Any, Any]) -> Clip:
+    values: dict[str, Any] = {item.name: row[item.name] for item in fields(Clip) if item.name in row}
+    for name in _INTEGERS:
+        values[name] = None if pd.isna(values[name]) else int(values[name])
+    values["fps"] = None if np.isnan(row["fps"]) else float(row["fps"])
+    for name in ("errata", "notes"):
+        values[name] = tuple(part for part in values[name].split("; ") if part)
+    return Clip(**values)

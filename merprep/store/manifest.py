@@ -1,0 +1,251 @@
+"""The manifest: one row a clip, as plain CSV, with a JSON sidecar that says where the rows came from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+
+from merprep.config import short_hash
+from merprep.errors import StoreError, UsageError
+from merprep.records import Clip, FrameSet
+from merprep.store.provenance import versions
+from merprep.store.workspace import Workspace, written_whole
+
+SCHEMA_VERSION = 1
+
+COLUMNS = (
+    "id", "database", "subject", "clip", "person", "variant", "frames", "frame_numbers", "onset", "apex", "offset",
+    "fps", "emotion", "action_units", "objective_class", "objective_source", "apex_source", "errata", "notes",
+    "status", "reason",
+)  # fmt: skip
+_INTEGERS = ("onset", "apex", "offset")
+_LISTS = ("errata", "notes")
+_LIST_SEPARATOR = "; "
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All clips of a workspace, and the sources that they were read from.
+
+    Parameters
+    ----------
+    clips : tuple of Clip
+        Sorted by database, subject and clip, numbers compared as numbers.
+    sources : dict
+        By database id: root folder, annotation file and its SHA-256, layout, errata policy, counts.
+
+    Examples
+    --------
+    >>> manifest = Manifest((Clip("samm", "006", "006_1_2", person="samm:6"),))
+    >>> manifest.table()["person"].tolist()
+    ['samm:6']
+    """
+
+    clips: tuple[Clip, ...] = ()
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        twice = [name for name, n in Counter(clip.id for clip in self.clips).items() if n > 1]
+        if twice:
+            raise StoreError("Two clips of the manifest have the same id", where=", ".join(twice[:5]))
+
+    @property
+    def usable(self) -> tuple[Clip, ...]:
+        """The clips that can be read at all."""
+        return tuple(clip for clip in self.clips if clip.status == "ok")
+
+    def of_database(self, database: str) -> tuple[Clip, ...]:
+        """Return the clips of one database."""
+        return tuple(clip for clip in self.clips if clip.database == database)
+
+    def clip(self, clip_id: str) -> Clip:
+        """Return one clip by its id, or by its name alone where that is unique.
+
+        Raises
+        ------
+        UsageError
+            Where there is no such clip, or several; the message names the nearest.
+        """
+        found = [clip for clip in self.clips if clip_id in (clip.id, clip.clip, f"{clip.subject}/{clip.clip}")]
+        exact = [clip for clip in found if clip.id == clip_id] or found
+        if len(exact) == 1:
+            return exact[0]
+        raise _no_such_clip(clip_id, exact, [clip.id for clip in self.clips])
+
+    def root_of(self, clip: Clip) -> Path:
+        """Return the folder that a clip's frames are relative to.
+
+        Raises
+        ------
+        StoreError
+            Where the sidecar does not name it.
+        """
+        root = self.sources.get(clip.database, {}).get("root")
+        if not root:
+            raise StoreError(
+                "The manifest does not say where the frames of this database are",
+                where=clip.database,
+                mend=f"run `merprep ingest {clip.database} ROOT` again",
+            )
+        return Path(root)
+
+    def replacing(self, database: str, clips: Iterable[Clip], source: dict[str, Any]) -> Manifest:
+        """Return a manifest in which one database's rows and source are exchanged for new ones."""
+        kept = [clip for clip in self.clips if clip.database != database]
+        return Manifest(tuple(sorted([*kept, *clips], key=sort_key)), {**self.sources, database: source})
+
+    def table(self) -> pd.DataFrame:
+        """Return the rows as a data frame; absent frame numbers are ``<NA>``, lists are joined with ``; ``."""
+        table = pd.DataFrame([_row_of(clip) for clip in self.clips], columns=list(COLUMNS))
+        for name in _INTEGERS:
+            table[name] = pd.array([getattr(clip, name) for clip in self.clips], dtype="Int64")
+        table["fps"] = pd.array([clip.fps for clip in self.clips], dtype="Float64")
+        return table
+
+    def digest(self, clips: Sequence[Clip] | None = None) -> str:
+        """Return 16 hexadecimal digits over the list of clips: equal for the same clips with the same frames.
+
+        Only identity, onset, apex and offset count, so it does not depend on folders or machines.
+        """
+        chosen = self.usable if clips is None else clips
+        lines = sorted(f"{clip.id} {clip.onset} {clip.apex} {clip.offset}" for clip in chosen)
+        return short_hash("\n".join(lines), 16)
+
+
+def sort_key(clip: Clip) -> tuple[Any, ...]:
+    """Order clips by database, subject and clip, with runs of digits compared as numbers."""
+    return clip.database, _natural(clip.subject), _natural(clip.clip)
+
+
+def _natural(text: str) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"\d+|\D+", text)
+    return [(0, int(part), part) if part.isdigit() else (1, 0, part.lower()) for part in parts]
+
+
+def _no_such_clip(clip_id: str, found: Sequence[Clip], ids: list[str]) -> UsageError:
+    import difflib
+
+    if found:
+        return UsageError(
+            f"The clip name {clip_id!r} is not unique",
+            found=", ".join(clip.id for clip in found[:5]),
+            mend="give the whole id, database/subject/clip",
+        )
+    near = difflib.get_close_matches(clip_id, ids, n=3, cutoff=0.3)
+    return UsageError(
+        f"The manifest has no clip {clip_id!r}",
+        expected="an id such as " + (ids[0] if ids else "casme2/sub01/EP02_01f"),
+        mend=f"did you mean {', '.join(near)}?" if near else "`merprep ingest` first, then look into manifest.csv",
+    )
+
+
+def read_manifest(workspace: Workspace) -> Manifest:
+    """Read the manifest of a workspace.
+
+    Raises
+    ------
+    StoreError
+        Where there is none, it is damaged, or a newer merprep wrote it.
+    """
+    if not workspace.manifest_path.is_file():
+        raise StoreError(
+            "The workspace has no manifest",
+            where=str(workspace.manifest_path),
+            mend="run `merprep ingest DATABASE ROOT` first, or point --workspace to where you did",
+        )
+    sidecar = _read_sidecar(workspace)
+    text = workspace.manifest_path.read_text(encoding="utf-8")
+    reader = csv.DictReader(io.StringIO(text))
+    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
+    if missing:
+        raise StoreError(
+            "The manifest lacks columns",
+            where=str(workspace.manifest_path),
+            expected=", ".join(missing),
+            found=", ".join(reader.fieldnames or []),
+            mend="restore the file, or run `merprep ingest` again",
+        )
+    clips = tuple(_clip_of(row, line, workspace.manifest_path) for line, row in enumerate(reader, start=2))
+    return Manifest(clips, sidecar.get("sources", {}))
+
+
+def read_manifest_or_empty(workspace: Workspace) -> Manifest:
+    """Read the manifest, or return an empty one where none was written yet."""
+    return read_manifest(workspace) if workspace.manifest_path.exists() else Manifest()
+
+
+def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
+    """Write the table and its sidecar, each whole or not at all."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_row_of(clip) for clip in manifest.clips)
+    sidecar = {
+        "schema_version": SCHEMA_VERSION,
+        "created_with": versions(),
+        "digest": manifest.digest(),
+        "sources": manifest.sources,
+    }
+    with written_whole(workspace.sidecar_path) as temporary:
+        temporary.write_text(json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with written_whole(workspace.manifest_path) as temporary:
+        temporary.write_text(buffer.getvalue(), encoding="utf-8", newline="")
+
+
+def _read_sidecar(workspace: Workspace) -> dict[str, Any]:
+    try:
+        sidecar = json.loads(workspace.sidecar_path.read_text(encoding="utf-8"))
+        found = int(sidecar["schema_version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            "The manifest's sidecar is missing or damaged",
+            where=str(workspace.sidecar_path),
+            mend="restore it, or run `merprep ingest` again",
+        ) from error
+    if found > SCHEMA_VERSION:
+        raise StoreError(
+            "The manifest was written by a newer merprep",
+            where=str(workspace.sidecar_path),
+            expected=f"schema version {SCHEMA_VERSION} or older",
+            found=str(found),
+            mend="pip install --upgrade merprep",
+        )
+    return cast("dict[str, Any]", sidecar)
+
+
+def _row_of(clip: Clip) -> dict[str, Any]:
+    row: dict[str, Any] = {item.name: getattr(clip, item.name) for item in fields(clip)}
+    row["id"] = clip.id
+    row["frames"], row["frame_numbers"] = clip.frames.pattern, clip.frames.ranges()
+    for name in _LISTS:
+        row[name] = _LIST_SEPARATOR.join(row[name])
+    for name in (*_INTEGERS, "fps"):
+        row[name] = "" if row[name] is None else row[name]
+    return row
+
+
+def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
+    try:
+        values: dict[str, Any] = {name: row[name] for name in COLUMNS if name not in ("id", "frames", "frame_numbers")}
+        values["frames"] = FrameSet.parse(row["frames"], row["frame_numbers"])
+        for name in _INTEGERS:
+            values[name] = int(row[name]) if row[name] else None
+        values["fps"] = float(row["fps"]) if row["fps"] else None
+        for name in _LISTS:
+            values[name] = tuple(part for part in row[name].split(_LIST_SEPARATOR) if part)
+        return Clip(**values)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"A row of the manifest cannot be read: {error}",
+            where=f"{path}, line {line}",
+            mend="restore the file, or run `merprep ingest` again",
+        ) from error

@@ -1,0 +1,67 @@
+"""Finished clips that wait to be gathered: one small file a clip, so that an interrupted stage continues.
+
+A part is written under a temporary name and renamed, so it is whole or not there. It carries the digest of what it
+was made from; where that changed since, the part does not count.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.config import short_hash
+from merprep.store.workspace import written_whole
+
+Arrays = dict[str, NDArray[np.generic]]
+_DIGEST = "_digest"
+
+
+class Parts:
+    """A folder of finished clips.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> parts = Parts(Path(tempfile.mkdtemp()))
+    >>> parts.save("casme2/sub01/EP02_01f", "abc", {"flow": np.zeros((2, 4, 4), np.float32)})
+    >>> parts.load("casme2/sub01/EP02_01f", "abc")["flow"].shape
+    (2, 4, 4)
+    >>> parts.load("casme2/sub01/EP02_01f", "changed since") is None
+    True
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _path(self, clip_id: str) -> Path:
+        return self.folder / f"{short_hash(clip_id, 20)}.npz"
+
+    def save(self, clip_id: str, digest: str, arrays: Arrays) -> None:
+        """Keep the arrays of one clip."""
+        with written_whole(self._path(clip_id)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, allow_pickle=False, **{_DIGEST: np.array(digest)}, **arrays)
+
+    def load(self, clip_id: str, digest: str) -> Arrays | None:
+        """Return the arrays of one clip, or None where it is not there, damaged, or made from something else."""
+        path = self._path(clip_id)
+        if not path.is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                if str(stored[_DIGEST]) != digest:
+                    return None
+                return {name: stored[name] for name in stored.files if name != _DIGEST}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            return None
+
+    def has(self, clip_id: str, digest: str) -> bool:
+        """Whether a whole part made from the same input is there."""
+        return self.load(clip_id, digest) is not None
+
+    def clear(self) -> None:
+        """Remove the folder; called once the parts are gathered into their file."""
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,0 +1,138 @@
+"""A workspace: the folder in which everything that merprep makes is found again."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from merprep.errors import StoreError
+
+
+class Workspace:
+    """The folder that holds a manifest, aligned faces, features, runs and figures.
+
+    Parameters
+    ----------
+    folder : path-like
+        Need not exist yet; nothing is created before something is written.
+
+    Examples
+    --------
+    >>> Workspace("study").manifest_path.as_posix()
+    'study/manifest.csv'
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] = ".") -> None:
+        self.folder = Path(folder)
+
+    def __repr__(self) -> str:
+        return f"Workspace({str(self.folder)!r})"
+
+    @property
+    def manifest_path(self) -> Path:
+        """The table of clips."""
+        return self.folder / "manifest.csv"
+
+    @property
+    def sidecar_path(self) -> Path:
+        """Where the manifest came from: roots, sheets, errata policy, versions."""
+        return self.folder / "manifest.json"
+
+    @property
+    def reports(self) -> Path:
+        """The accounts of stages, as JSON."""
+        return self.folder / "reports"
+
+    @property
+    def runs(self) -> Path:
+        """One folder a training run."""
+        return self.folder / "runs"
+
+    @property
+    def figures(self) -> Path:
+        """Figures of clips and runs."""
+        return self.folder / "figures"
+
+    def aligned_path(self, config_id: str) -> Path:
+        """Return the file of aligned faces of one configuration."""
+        return self.folder / "aligned" / f"aligned-{config_id}.h5"
+
+    def features_path(self, kind: str, config_id: str) -> Path:
+        """Return the feature file of one configuration; `kind` is ``flow`` or the name of an import."""
+        return self.folder / "features" / f"{kind}-{config_id}.h5"
+
+    def parts_folder(self, final: Path) -> Path:
+        """Return the folder of finished clips that wait to be gathered into the file `final`."""
+        return final.with_suffix(".parts")
+
+    def feature_files(self) -> list[Path]:
+        """Return the feature files, the newest first."""
+        found = (self.folder / "features").glob("*.h5")
+        return sorted(found, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+
+    def latest_features(self) -> Path:
+        """Return the newest feature file.
+
+        Raises
+        ------
+        StoreError
+            Where there is none.
+        """
+        found = self.feature_files()
+        if not found:
+            raise StoreError(
+                "The workspace has no feature file",
+                where=str(self.folder / "features"),
+                mend="run `merprep flow`, or `merprep import htnet-features DIR`, or name one with --features",
+            )
+        return found[0]
+
+    def run_names(self) -> list[str]:
+        """Return the names of the training runs, sorted."""
+        return sorted(path.name for path in self.runs.glob("*") if path.is_dir())
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary name beside `path`, renamed into place on success and removed on failure.
+
+    Readers never see a half-written file, and what was there before survives an error.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "note.txt"
+    >>> with written_whole(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    >>> target.read_text()
+    'whole'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(
+            f"The file cannot be written: {error.strerror or error}",
+            where=str(path),
+            mend="free disk space, close programs that hold the file open, or choose another --workspace",
+        ) from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def safe_name(text: str) -> str:
+    """Turn a clip id into a file name that every file system takes.
+
+    Examples
+    --------
+    >>> safe_name("casme2/sub01/EP02_01f")
+    'casme2_sub01_EP02_01f'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "clip"
