@@ -1,0 +1,40 @@
+"""`merprep align`: faces are found once a clip and warped to one geometry."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from merprep.cli.output import Output
+
+
+class Frames(StrEnum):
+    """Which frames of a clip are aligned."""
+
+    key = "key"
+    all = "all"
+
+
+def align(
+    out: Output,
+    backend: Annotated[str, typer.Option(help="Landmark backend; auto is mesh.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    frames: Annotated[Frames, typer.Option(help="Onset, apex and offset, or every frame.")] = Frames.key,
+    jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+) -> None:
+    """Align the faces of every clip: one transform a clip, from its onset frame, applied to all its frames.
+
+    Example: merprep align --frames all
+    """
+    from merprep import stages
+    from merprep.faces import AlignConfig
+
+    config = AlignConfig.read({"backend": backend}, where="merprep align")
+    report = stages.align(
+        out.workspace, config, frames=frames.value, jobs=jobs, device=device, progress=out.progress()
+    )
+    out.stage(report)
+    out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
+                  "outputs": list(report.outputs)})  # fmt: skip

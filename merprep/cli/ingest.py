@@ -1,0 +1,59 @@
+"""`merprep ingest`: a raw database becomes rows of the manifest."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merprep.cli.output import Output
+
+
+class ErrataPolicy(StrEnum):
+    """Which corrections apply."""
+
+    default = "default"
+    none = "none"
+
+
+class Verify(StrEnum):
+    """How hard the frames are looked at."""
+
+    none = "none"
+    exists = "exists"
+    decode = "decode"
+    hash = "hash"
+
+
+def ingest(
+    out: Output,
+    database: Annotated[str, typer.Argument(help="casme2, samm, smic-hs, … (see `merprep databases`).")],
+    root: Annotated[Path, typer.Argument(help="The folder that you unzipped the database to.")],
+    annotations: Annotated[Path | None, typer.Option(help="The coding sheet, where it is not under ROOT.")] = None,
+    variant: Annotated[str | None, typer.Option(help="A variant of the database, such as hs, vis or nir.")] = None,
+    errata: Annotated[ErrataPolicy, typer.Option(help="Documented corrections: apply, or leave alone.")] = (
+        ErrataPolicy.default
+    ),
+    verify: Annotated[Verify, typer.Option(help="Look at the frames: that they exist, decode, or hash.")] = Verify.none,
+) -> None:
+    """Read a raw database into the workspace's manifest: every row of the sheet and every folder is accounted for.
+
+    Example: merprep ingest casme2 ~/data/CASME2 --workspace study
+    """
+    from merprep import stages
+
+    result = stages.ingest(
+        out.workspace,
+        database,
+        root,
+        variant=variant,
+        annotations=annotations,
+        errata=errata.value,
+        verify=verify.value,
+        progress=out.progress(),
+    )
+    out.say(*result.lines())
+    out.document(result.as_json())
+    out.stage(result.report)

@@ -1,0 +1,140 @@
+"""How commands speak: tables for people, one JSON document for programs, one panel for an error."""
+
+from __future__ import annotations
+
+import json as json_module
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from merprep.progress import Progress, Silent
+from merprep.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from merprep.errors import MerprepError
+    from merprep.records import StageReport
+
+# What a list of reasons shows before it says how many more there are.
+_MOST_REASONS = 12
+
+
+class Output:
+    """The screen of one command, and its exit code.
+
+    Parameters
+    ----------
+    workspace : Path
+        The folder named by ``--workspace``.
+    strict, json, quiet, debug : bool
+        The shared options.
+    """
+
+    def __init__(self, workspace: Path, strict: bool, json: bool, quiet: bool, debug: bool) -> None:
+        self.workspace = Workspace(workspace)
+        self.strict = strict
+        self.json = json
+        self.quiet = quiet
+        self.debug = debug
+        self.exit_code = 0
+
+    @property
+    def talks(self) -> bool:
+        """Whether text for people is wanted."""
+        return not (self.json or self.quiet)
+
+    def progress(self) -> Progress:
+        """Return a progress bar on stderr, or a silent one."""
+        if not self.talks:
+            return Silent()
+        from merprep.cli.bars import Bars
+
+        return Bars()
+
+    def say(self, *things: Any) -> None:
+        """Print text or a rich table for people; text from files is never read as markup."""
+        if self.talks:
+            console = self._console()
+            for thing in things:
+                console.print(thing, markup=False, highlight=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Print a table for people; numbers stand to the right."""
+        if not self.talks:
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=Text(title), title_justify="left", header_style="bold")
+        for index, name in enumerate(columns):
+            numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
+            table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+        for row in rows:
+            table.add_row(*(Text(_cell(value)) for value in row))
+        self._console().print(table)
+
+    def document(self, value: Mapping[str, Any]) -> None:
+        """Print the JSON document, where ``--json`` asked for it."""
+        if self.json:
+            sys.stdout.write(json_module.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+    def stage(self, report: StageReport) -> None:
+        """Print a stage's account and let ``--strict`` turn failures into exit code 1."""
+        counts = report.counts()
+        self.say(
+            f"{report.stage}: {counts['in']} clips = {counts['done']} done + {counts['skipped']} skipped "
+            f"+ {counts['failed']} failed, in {report.seconds:.1f} s"
+        )
+        for state in ("skipped", "failed"):
+            reasons = list(report.reasons(state).items())
+            for reason, count in reasons[:_MOST_REASONS]:
+                self.say(f"  {state} {count}: {reason}")
+            if len(reasons) > _MOST_REASONS:
+                self.say(f"  … and {len(reasons) - _MOST_REASONS} more reasons, all in the stage's report")
+        for path in report.outputs:
+            self.say(f"  wrote {path}")
+        self.next_step(report.next_step)
+        if counts["failed"]:
+            self.failed()
+
+    def failed(self) -> None:
+        """Note that some clips failed; only ``--strict`` makes that an exit code."""
+        if self.strict:
+            self.exit_code = 1
+
+    def next_step(self, text: str) -> None:
+        """Say what comes next."""
+        if text:
+            self.say(f"next: {text}")
+
+    def error(self, error: MerprepError) -> None:
+        """Print an error as one panel on stderr, or as JSON on stdout where ``--json`` was asked for."""
+        if self.json:
+            kind = type(error).__name__
+            self.document({"error": {"kind": kind, "what": error.what, **error.details()}})
+            return
+        from rich.panel import Panel
+        from rich.text import Text
+
+        lines = Text(error.what, style="bold")
+        for name, text in error.details().items():
+            lines.append(f"\n{name:<9}", style="cyan")
+            lines.append(text, style="default not bold")
+        self._console(stderr=True).print(Panel(lines, title="merprep", title_align="left", border_style="red"))
+
+    def interrupted(self) -> None:
+        """Say that what was finished is kept."""
+        self._console(stderr=True).print("interrupted; finished clips and folds are kept, run the same command again")
+
+    def _console(self, *, stderr: bool = False) -> Console:
+        from rich.console import Console
+
+        return Console(stderr=stderr, soft_wrap=not stderr)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

@@ -1,0 +1,39 @@
+"""What several tests need: the shared data, the landmark weights, a workspace."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from merprep.store import Workspace
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with real sheets and published maps, which are not part of the repository."""
+    folder = Path(os.environ.get("MERPREP_SHARED_DATA", _SHARED))
+    if not folder.is_dir():
+        pytest.skip("the real sheets and published maps (../shared/data) are not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mesh_weights() -> list[Path]:
+    """The two files of the mesh backend, fetched once."""
+    from merprep import weights
+    from merprep.errors import WeightsError
+
+    try:
+        return [weights.fetch(row.name) for row in weights.table() if row.default]
+    except WeightsError as error:
+        pytest.skip(f"the weights of the mesh backend cannot be fetched: {error.what}")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty workspace."""
+    return Workspace(tmp_path / "workspace")
