@@ -1,0 +1,33 @@
+"""From flow to what a network is fed: named channels at a size, regions, mosaics, normalisation."""
+
+from merprep.features.channels import channel_names, channels_of, unit_of
+from merprep.features.mosaic import mosaic
+from merprep.features.points import FALLBACK_POINTS_28, POINT_NAMES, fallback_points, five_points
+from merprep.features.regions import (
+    ANATOMICAL,
+    PUBLISHED,
+    REGION_NAMES,
+    cut_anatomical,
+    cut_published,
+    region_geometry,
+)
+from merprep.features.resize import area_average, area_weights
+
+__all__ = [
+    "ANATOMICAL",
+    "FALLBACK_POINTS_28",
+    "POINT_NAMES",
+    "PUBLISHED",
+    "REGION_NAMES",
+    "area_average",
+    "area_weights",
+    "channel_names",
+    "channels_of",
+    "cut_anatomical",
+    "cut_published",
+    "fallback_points",
+    "five_points",
+    "mosaic",
+    "region_geometry",
+    "unit_of",
+]

@@ -1,0 +1,271 @@
+"""Takes published features into the same kind of feature file that `merprep flow` writes."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from merprep.config import canonical_json, short_hash
+from merprep.errors import DatabaseError, ImageError, MerprepError, RootNotFoundError, SheetError
+from merprep.features import ANATOMICAL, PUBLISHED, cut_anatomical, cut_published, fallback_points
+from merprep.progress import Progress, Silent
+from merprep.records import Clip, Outcome, StageReport, person_of
+from merprep.stages.regions import region_sets
+from merprep.store import ClipFeatures, FeatureHeader, Workspace, write_features
+from merprep.store.provenance import sha256_of
+
+MAPS_FOLDER = "STSNet_whole_norm_u_v_os"
+CSV_NAME = "combined_3_class2_for_optical_flow.csv"
+NORMALISATION = "per-image min-max to 0..255 (as published)"
+_COLUMNS = ("dataset", "sub", "filename_o", "label")
+# The label numbers of the released list (the same order as the scheme megc2019).
+_EMOTIONS = {"0": "negative", "1": "positive", "2": "surprise"}
+_CHANNELS = ("u", "v", "strain")
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A row of the list, and the map that it names."""
+
+    clip: Clip
+    path: Path
+
+
+def import_htnet_features(
+    workspace: Workspace, folder: str | Path, *, progress: Progress | None = None
+) -> tuple[Path, StageReport]:
+    """Read the maps that the HTNet authors released (28 by 28, 8 bit, R=u, G=v, B=strain) and their list of clips.
+
+    Every row of the list and every map is accounted for: a row without a readable map fails, a map that no row
+    names is reported as skipped. The maps carry no landmarks, so both region sets are cut around the published
+    fallback points for every clip, and the file says so. Values stay as published, 0 to 255 as float32.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    folder : path-like
+        The folder that holds ``STSNet_whole_norm_u_v_os`` and the CSV, or the folder of maps itself.
+
+    Returns
+    -------
+    (Path, StageReport)
+        The feature file and the account.
+
+    Raises
+    ------
+    RootNotFoundError
+        Where the maps are not there; it names what was looked for.
+    SheetError
+        Where the list is missing or lacks columns.
+    DatabaseError
+        Where not one row of the list has a readable map.
+
+    Examples
+    --------
+    >>> import_htnet_features(Workspace("study"), "htnet-features")  # doctest: +SKIP
+    """
+    began = time.perf_counter()
+    progress = progress or Silent()
+    maps_folder, csv_path = _find(Path(folder))
+    rows, outcomes = _match(csv_path, maps_folder)
+    progress.start("import htnet-features", len(rows))
+    done: list[tuple[Clip, ClipFeatures]] = []
+    for row in rows:
+        outcome, features = _read_row(row)
+        outcomes.append(outcome)
+        if features is not None:
+            done.append((row.clip, features))
+        progress.advance(failed=features is None)
+    progress.finish()
+    path = _write(workspace, done, outcomes, csv_path)
+    return path, StageReport(
+        "import htnet-features",
+        tuple(outcomes),
+        seconds=time.perf_counter() - began,
+        outputs=(str(path),),
+        next_step="merprep train --model ststnet",
+    )
+
+
+def _find(folder: Path) -> tuple[Path, Path]:
+    """Return the folder of maps and the list, wherever of the two levels the user pointed."""
+    candidates = [folder / MAPS_FOLDER, folder]
+    maps_folder = next((path for path in candidates if any(path.glob("*.png"))), None)
+    if maps_folder is None:
+        raise RootNotFoundError(
+            "The published maps were not found",
+            where=str(folder),
+            expected=" or ".join(f"{path.as_posix()}/*.png" for path in candidates),
+            found=_contents(folder),
+            mend=f"give the folder that holds {MAPS_FOLDER} and {CSV_NAME}",
+        )
+    return maps_folder, _find_csv([*dict.fromkeys([folder, maps_folder.parent, maps_folder])])
+
+
+def _find_csv(folders: list[Path]) -> Path:
+    for folder in folders:
+        if (folder / CSV_NAME).is_file():
+            return folder / CSV_NAME
+    others = [path for folder in folders for path in sorted(folder.glob("*.csv"))]
+    fitting = [path for path in others if set(_COLUMNS) <= set(_header(path))]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise SheetError(
+        "The list of the published maps was not found" if not fitting else "Several lists of maps were found",
+        where=", ".join(str(folder) for folder in folders),
+        expected=f"{CSV_NAME}, or one CSV with the columns {', '.join(_COLUMNS)}",
+        found=", ".join(path.name for path in (fitting or others)) or "no CSV file",
+        mend=f"put {CSV_NAME} beside {MAPS_FOLDER}",
+    )
+
+
+def _contents(folder: Path) -> str:
+    if not folder.is_dir():
+        return "no such folder" if not folder.exists() else "a file, not a folder"
+    names = sorted(path.name for path in folder.iterdir())
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "") if names else "nothing"
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
+    except (OSError, ValueError):
+        return []
+
+
+def _read_list(path: Path) -> pd.DataFrame:
+    try:
+        # As text: 006 is a subject's name, not the number 6.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise SheetError(f"The list cannot be read: {error}", where=str(path)) from error
+    missing = [name for name in _COLUMNS if name not in table.columns]
+    if missing:
+        raise SheetError(
+            "The list lacks columns",
+            where=str(path),
+            expected=", ".join(missing),
+            found=", ".join(map(str, table.columns)),
+            mend=f"use the released {CSV_NAME}",
+        )
+    text: pd.DataFrame = table[list(_COLUMNS)].fillna("").apply(lambda column: column.str.strip())
+    return text
+
+
+def _match(csv_path: Path, maps_folder: Path) -> tuple[list[_Row], list[Outcome]]:
+    """Pair rows with maps; what has no partner becomes an outcome at once."""
+    maps = {path.stem.strip(): path for path in sorted(maps_folder.glob("*.png"))}
+    rows: list[_Row] = []
+    outcomes: list[Outcome] = []
+    seen: Counter[str] = Counter()
+    named: set[str] = set()
+    for line, (database, subject, name, label) in enumerate(_read_list(csv_path).itertuples(index=False), start=2):
+        key = f"{subject}_{name}"
+        named.add(key)
+        clip = _clip(database, subject, name, label)
+        seen[clip.id] += 1
+        problem = _problem(clip, label, twice=seen[clip.id] > 1, has_map=key in maps, key=key)
+        if problem:
+            clip_id = clip.id if seen[clip.id] == 1 else f"{clip.id} (row {line})"
+            outcomes.append(Outcome(clip_id, "failed", problem))
+        else:
+            rows.append(_Row(clip, maps[key]))
+    for key in sorted(set(maps) - named):
+        outcomes.append(Outcome(f"map {maps[key].name}", "skipped", "no row of the list names this map"))
+    return rows, outcomes
+
+
+def _problem(clip: Clip, label: str, *, twice: bool, has_map: bool, key: str) -> str:
+    if not (clip.database and clip.subject and clip.clip):
+        return "the row has an empty cell"
+    if twice:
+        return "the list names this clip twice"
+    if label not in _EMOTIONS:
+        return f"unknown label {label!r} (expected 0, 1 or 2)"
+    return "" if has_map else f"no map named '{key} .png'"
+
+
+def _clip(database: str, subject: str, name: str, label: str) -> Clip:
+    return Clip(
+        database,
+        subject,
+        name,
+        person=person_of(database, subject),
+        emotion=_EMOTIONS.get(label, ""),
+        notes=("imported map: onset and apex as its authors chose them",),
+    )
+
+
+def _read_row(row: _Row) -> tuple[Outcome, ClipFeatures | None]:
+    try:
+        maps, digest = _read_map(row.path)
+    except MerprepError as error:
+        return Outcome(row.clip.id, "failed", error.what), None
+    points = fallback_points(maps.shape[-1])
+    regions = {
+        ANATOMICAL: cut_anatomical(maps, points, maps.shape[-1]),
+        PUBLISHED: cut_published(maps, points),
+    }
+    return Outcome(row.clip.id, "done"), ClipFeatures(maps, regions, None, digest)
+
+
+def _read_map(path: Path) -> tuple[NDArray[np.float32], str]:
+    """Read one PNG as (u, v, strain), and the digest of its bytes."""
+    import cv2
+
+    data = path.read_bytes()
+    # Decoded from memory, since cv2.imread cannot open every path on Windows.
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if image is None:
+        raise ImageError("the map cannot be decoded", where=str(path))
+    if image.dtype != np.uint8 or image.shape != (28, 28, 3):
+        raise ImageError(f"the map is {image.shape} {image.dtype}, not 28 by 28 with three 8-bit channels")
+    maps = np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1), np.float32)
+    return maps, hashlib.sha256(data).hexdigest()[:16]
+
+
+def _write(
+    workspace: Workspace, done: list[tuple[Clip, ClipFeatures]], outcomes: list[Outcome], csv_path: Path
+) -> Path:
+    if not done:
+        first = next((outcome.reason for outcome in outcomes if outcome.state == "failed"), "the list has no rows")
+        raise DatabaseError(
+            "Not one row of the list has a readable map",
+            where=str(csv_path),
+            found=f"{len(outcomes)} problems, the first: {first}",
+            mend="check that the list and the maps are of the same release",
+        )
+    config = {
+        "kind": "htnet-features",
+        "maps": MAPS_FOLDER,
+        "list_sha256": sha256_of(csv_path),
+        "maps_digest": short_hash(canonical_json([[clip.id, item.digest] for clip, item in done]), 16),
+        "size": 28,
+        "channels": list(_CHANNELS),
+        "points": "published fallback points, for every clip",
+    }
+    header = FeatureHeader(
+        channels=_CHANNELS,
+        units=("level", "level", "level"),
+        normalisation=NORMALISATION,
+        config=config,
+        inputs={"list": csv_path.name},
+        region_sets=region_sets(28, points=str(config["points"])),
+    )
+    path = workspace.features_path("htnet-features", header.config_id)
+    write_features(path, header, _in_order(done), len(done))
+    return path
+
+
+def _in_order(done: list[tuple[Clip, ClipFeatures]]) -> Iterator[tuple[Clip, ClipFeatures]]:
+    from merprep.store.manifest import sort_key
+
+    yield from sorted(done, key=lambda item: sort_key(item[0]))
