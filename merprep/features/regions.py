@@ -59,13 +59,37 @@ def cut_anatomical(
     ((4, 1, 14, 14), (3, 2))
     """
     _check(maps, points)
-    height, width = maps.shape[1] // 2, maps.shape[2] // 2
-    windows = np.empty((4, maps.shape[0], height, width), np.float32)
-    for index, point in enumerate(_CORNERS):
-        left = _first(float(points[point, 0]), width, maps.shape[2])
-        top = _first(float(points[point, 1]), height, maps.shape[1])
-        windows[index] = maps[:, top : top + height, left : left + width]
+    boxes = anatomical_boxes(points, maps.shape[1:])
+    windows = np.stack([maps[:, top:bottom, left:right] for left, top, right, bottom in boxes])
     return windows if size is None else area_average(windows, size // 2)
+
+
+def anatomical_boxes(points: NDArray[np.floating], shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """Return the windows of the anatomical regions.
+
+    Parameters
+    ----------
+    points : (5, 2) float
+        (x, y) in pixels, in the order of `merprep.features.POINT_NAMES`.
+    shape : (H, W)
+        Of the map.
+
+    Returns
+    -------
+    list of (left, top, right, bottom)
+        Four windows in whole pixels, right and bottom exclusive.
+
+    Examples
+    --------
+    >>> points = np.array([(8, 9), (19, 9), (14, 15), (9, 20), (18, 20)], np.float32)
+    >>> anatomical_boxes(points, (28, 28))[0]
+    (2, 3, 16, 17)
+    """
+    height, width = shape[0] // 2, shape[1] // 2
+    corners = [
+        (_first(float(points[i, 0]), width, shape[1]), _first(float(points[i, 1]), height, shape[0])) for i in _CORNERS
+    ]
+    return [(left, top, left + width, top + height) for left, top in corners]
 
 
 def cut_published(maps: NDArray[np.float32], points: NDArray[np.floating]) -> NDArray[np.float32]:
