@@ -51,7 +51,8 @@ class Parts:
         if not path.is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # Opened here, since np.load leaves a damaged file open, which keeps Windows from replacing it.
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 if str(stored[_DIGEST]) != digest:
                     return None
                 return {name: stored[name] for name in stored.files if name != _DIGEST}
