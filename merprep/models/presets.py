@@ -1,0 +1,118 @@
+"""Presets: what a network is built with, what it eats and how it is trained, as data in ``manifests/models``."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import Field
+
+from merprep.config import StageConfig
+from merprep.errors import ConfigError, UnknownNameError
+from merprep.manifest_data import load_table, table_names
+
+Normalisation = Literal["none", "minmax-255", "minmax-symmetric", "peak-symmetric"]
+
+
+class InputSpec(StageConfig):
+    """What a network is given of a clip.
+
+    Parameters
+    ----------
+    representation : str
+        ``map`` (the whole face) or ``mosaic:<region set>`` (four regions, 0 and 1 above 2 and 3).
+    channels : tuple of str
+        Names in the order of the network's input channels.
+    normalisation : str
+        How each channel of each clip is scaled; the statistics are always those of the whole map of the same clip,
+        so nothing is fitted and nothing can leak:
+        ``none``; ``minmax-255`` (smallest value to 0, largest to 255, as the published maps are);
+        ``minmax-symmetric`` (smallest to -1, largest to 1); ``peak-symmetric`` (divided by the largest magnitude:
+        zero motion stays zero).
+
+    Examples
+    --------
+    >>> InputSpec(representation="mosaic:anatomical", channels=("u", "v", "strain")).region_set
+    'anatomical'
+    """
+
+    representation: str = Field(default="map", pattern=r"^(map|mosaic:[\w.-]+)$")
+    channels: tuple[str, ...] = ("u", "v", "strain")
+    normalisation: Normalisation = "none"
+
+    @property
+    def region_set(self) -> str | None:
+        """The region set that a mosaic is composed from, or None for whole maps."""
+        return self.representation.partition(":")[2] or None
+
+
+class Preset(StageConfig):
+    """One named setting of a model: architecture, input and recipe.
+
+    `kind` is ``network``, or ``baseline`` for what is fitted without gradients (`architecture` then holds the
+    baseline's own settings, and `recipe` is empty).
+    """
+
+    model: str
+    name: str
+    kind: Literal["network", "baseline"] = "network"
+    description: str
+    architecture: dict[str, Any] = Field(default_factory=dict)
+    input: InputSpec = InputSpec()
+    recipe: dict[str, Any] = Field(default_factory=dict)
+
+
+def names() -> list[str]:
+    """Return the names of all models, networks and baselines.
+
+    Examples
+    --------
+    >>> {"htnet", "ststnet", "majority"} <= set(names())
+    True
+    """
+    return table_names("models")
+
+
+def presets(model: str) -> list[str]:
+    """Return the names of a model's presets, ``published`` first where there is one.
+
+    Examples
+    --------
+    >>> presets("htnet")
+    ['published', 'live-attention', 'sanity']
+    """
+    return list(_table(model)["presets"])
+
+
+def preset(model: str, name: str = "published") -> Preset:
+    """Read one preset.
+
+    Raises
+    ------
+    UnknownNameError
+        Where the model or the preset does not exist.
+    ConfigError
+        Where its table is not valid.
+
+    Examples
+    --------
+    >>> preset("htnet").architecture["dim"]
+    256
+    >>> preset("ststnet").input.channels
+    ('strain', 'v', 'u')
+    """
+    table = _table(model)
+    if name not in table["presets"]:
+        raise UnknownNameError.among(f"preset of {model}", name, list(table["presets"]))
+    values = {"model": model, "name": name, "kind": table.get("kind", "network"), **table["presets"][name]}
+    return Preset.read(values, where=f"manifests/models/{model}.toml, presets.{name}")
+
+
+@cache
+def _table(model: str) -> dict[str, Any]:
+    if model not in table_names("models"):
+        raise UnknownNameError.among("model", model, table_names("models"))
+    table = load_table("models", model)
+    if not isinstance(table.get("presets"), dict) or not table["presets"]:
+        raise ConfigError("The table of a model names no presets", where=f"manifests/models/{model}.toml")
+    return table

@@ -1,0 +1,86 @@
+"""Builds networks by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from merprep.errors import ModelError, UnknownNameError
+from merprep.models.presets import names
+from merprep.models.presets import preset as read_preset
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def build(name: str, preset: str = "published", num_classes: int | None = None, **overrides: Any) -> nn.Module:
+    """Build a network with freshly drawn weights.
+
+    Parameters
+    ----------
+    name : str
+        ``htnet``, ``ststnet``, ...
+    preset : str
+        A preset of that network.
+    num_classes : int, optional
+        None keeps the preset's own number.
+    **overrides
+        Any argument of the network, by its published name, in place of the preset's.
+
+    Returns
+    -------
+    torch.nn.Module
+        Maps (B, C, H, W) float32 to logits (B, num_classes).
+
+    Raises
+    ------
+    UnknownNameError
+        Where the model, the preset or an argument does not exist.
+    ModelError
+        Where the numbers do not fit together, or the model is a baseline without a network.
+
+    Examples
+    --------
+    >>> network = build("htnet", preset="sanity", num_classes=5)
+    >>> network.head.out_features
+    5
+    """
+    chosen = read_preset(name, preset)
+    if chosen.kind != "network":
+        raise ModelError(f"{name} is a baseline, not a network", mend="use it through merprep.training.train")
+    arguments = {**chosen.architecture, **overrides}
+    if num_classes is not None:
+        arguments["num_classes"] = num_classes
+    return _construct(name, arguments)
+
+
+def _construct(name: str, arguments: dict[str, Any]) -> nn.Module:
+    import inspect
+
+    kind = network_class(name)
+    known = list(inspect.signature(kind).parameters)
+    for argument in arguments:
+        if argument not in known:
+            raise UnknownNameError.among(f"setting of {name}", argument, known)
+    try:
+        return kind(**arguments)
+    except TypeError as error:
+        raise ModelError(f"{name} cannot be built: {error}", found=str(arguments), expected=", ".join(known)) from error
+
+
+def network_class(name: str) -> type[nn.Module]:
+    """Return the class of a network.
+
+    Examples
+    --------
+    >>> network_class("ststnet").__name__
+    'STSTNet'
+    """
+    if name == "htnet":
+        from merprep.models.htnet import HTNet
+
+        return HTNet
+    if name == "ststnet":
+        from merprep.models.ststnet import STSTNet
+
+        return STSTNet
+    raise UnknownNameError.among("network", name, names())
