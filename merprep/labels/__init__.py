@@ -1,0 +1,23 @@
+"""Emotion words, label schemes, action units and objective classes."""
+
+from merprep.labels.action_units import ActionUnit, ActionUnits, parse_action_units, unit_numbers
+from merprep.labels.counts import CountTable, count_table
+from merprep.labels.objective import objective_class, roman_class
+from merprep.labels.scheme import LabelScheme, scheme, scheme_names
+from merprep.labels.vocabulary import emotion_word, known_emotions
+
+__all__ = [
+    "ActionUnit",
+    "ActionUnits",
+    "CountTable",
+    "LabelScheme",
+    "count_table",
+    "emotion_word",
+    "known_emotions",
+    "objective_class",
+    "parse_action_units",
+    "roman_class",
+    "scheme",
+    "scheme_names",
+    "unit_numbers",
+]
