@@ -6,8 +6,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from merprep.faces.align import AlignedClip, AlignedFace, align, align_clip
-    from merprep.faces.backends import names as backends
+    from merprep.faces.alignment import AlignedClip, AlignedFace, align, align_clip
+    from merprep.faces.backends import names as backend_names
     from merprep.faces.config import AlignConfig
     from merprep.faces.regions import region_points
     from merprep.faces.selftest import self_test
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 # OpenCV and numba are imported when a name is first used.
 _HOMES = {
     "AlignConfig": ("merprep.faces.config", "AlignConfig"),
-    "AlignedClip": ("merprep.faces.align", "AlignedClip"),
-    "AlignedFace": ("merprep.faces.align", "AlignedFace"),
-    "align": ("merprep.faces.align", "align"),
-    "align_clip": ("merprep.faces.align", "align_clip"),
-    "backends": ("merprep.faces.backends", "names"),
+    "AlignedClip": ("merprep.faces.alignment", "AlignedClip"),
+    "AlignedFace": ("merprep.faces.alignment", "AlignedFace"),
+    "align": ("merprep.faces.alignment", "align"),
+    "align_clip": ("merprep.faces.alignment", "align_clip"),
+    "backend_names": ("merprep.faces.backends", "names"),
     "region_points": ("merprep.faces.regions", "region_points"),
     "self_test": ("merprep.faces.selftest", "self_test"),
 }
@@ -30,7 +30,7 @@ __all__ = [
     "AlignedFace",
     "align",
     "align_clip",
-    "backends",
+    "backend_names",
     "region_points",
     "self_test",
 ]

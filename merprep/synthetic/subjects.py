@@ -203,7 +203,7 @@ def _textured(image: Floats, subject: Subject, photo: Photograph, size: tuple[in
     fine = max(_scale(photo, subject, size) * 0.6, 0.7)  # standard deviation in px of the frame
     band = cv2.GaussianBlur(grain, (0, 0), fine) - cv2.GaussianBlur(grain, (0, 0), 3 * fine)
     band *= np.float32(subject.texture) / max(float(band.std()), 1e-6)
-    return np.clip(image + band[:, :, np.newaxis], 0, 255).astype(np.float32)
+    return np.asarray(np.clip(image + band[:, :, np.newaxis], 0, 255), dtype=np.float32)
 
 
 def _camera(image: Floats, subject: Subject) -> Floats:

@@ -1,0 +1,145 @@
+"""Runs one function over clips: several at once, resumed where it stopped, every clip accounted for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from merprep.errors import MerprepError, UsageError
+from merprep.progress import Progress, Silent
+from merprep.records import Clip, Outcome
+from merprep.store.parts import Arrays, Parts
+
+Work = Callable[[Clip], Arrays]
+KEPT = "kept from before"
+
+
+class SkipClip(Exception):  # noqa: N818 - not an error: the clip lacks what the stage needs
+    """Raised by the work on a clip that the stage has nothing to do for; its text is the reason."""
+
+
+def run_clips(
+    stage: str,
+    clips: Sequence[Clip],
+    work: Work,
+    parts: Parts,
+    digests: Mapping[str, str],
+    *,
+    kept: Collection[str] = (),
+    jobs: int | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Outcome]:
+    """Do the work on every clip that is not done yet, and keep each result as a part.
+
+    A clip whose work raises `SkipClip` is skipped with that reason, one that raises anything else has failed with
+    the error's text; neither stops the others. Results come back to this process, which alone writes.
+
+    Parameters
+    ----------
+    stage : str
+        Its name, for the progress.
+    clips : sequence of Clip
+    work : callable
+        From a clip to named arrays; must be picklable (a top-level function, or `functools.partial` of one).
+    parts : Parts
+        Where finished clips are kept, and looked for.
+    digests : mapping of str to str
+        By clip id: the digest of what the clip is made from. A part with another digest does not count.
+    kept : collection of str
+        Ids of clips that need no work, since the final file has them already.
+    jobs : int, optional
+        Worker processes; None takes one a core. 1 works in this process.
+    progress : Progress, optional
+
+    Returns
+    -------
+    dict of str to Outcome
+        By clip id, in the order of `clips`: one for each of them.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from pathlib import Path
+    >>> clips = [Clip("samm", "006", name, person="samm:6") for name in ("006_1_2", "006_1_3")]
+    >>> def work(clip):
+    ...     if clip.clip == "006_1_3":
+    ...         raise SkipClip("no apex")
+    ...     return {"ones": np.ones(3)}
+    >>> parts = Parts(Path(tempfile.mkdtemp()))
+    >>> outcomes = run_clips("flow", clips, work, parts, {clip.id: "made from this" for clip in clips}, jobs=1)
+    >>> [(outcome.state, outcome.reason) for outcome in outcomes.values()]
+    [('done', ''), ('skipped', 'no apex')]
+    """
+    progress = progress or Silent()
+    outcomes: dict[str, Outcome] = {}
+    progress.start(stage, len(clips))
+    try:
+        pending = []
+        for clip in clips:
+            if clip.id in kept or parts.has(clip.id, digests[clip.id]):
+                outcomes[clip.id] = Outcome(clip.id, "done", KEPT)
+                progress.advance()
+            else:
+                pending.append(clip)
+        for clip, result in _results(work, pending, _worker_count(jobs, len(pending))):
+            outcomes[clip.id] = _settled(clip, result, parts, digests[clip.id])
+            progress.advance(failed=outcomes[clip.id].state == "failed")
+    finally:
+        progress.finish()
+    return {clip.id: outcomes[clip.id] for clip in clips}
+
+
+def _worker_count(jobs: int | None, pending: int) -> int:
+    if jobs is not None and jobs < 1:
+        raise UsageError("The number of worker processes must be 1 or more", found=str(jobs))
+    return max(1, min(jobs or os.cpu_count() or 1, pending))
+
+
+def _results(work: Work, clips: Iterable[Clip], jobs: int) -> Iterator[tuple[Clip, Arrays | Outcome]]:
+    """Yield what became of each clip as it is finished; workers run ahead by a few clips only, so memory stays flat."""
+    if jobs == 1:
+        for clip in clips:
+            yield _attempt(work, clip)
+        return
+    from joblib import Parallel, delayed
+
+    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
+    yield from workers(delayed(_attempt_alone)(work, clip) for clip in clips)
+
+
+def _attempt_alone(work: Work, clip: Clip) -> tuple[Clip, Arrays | Outcome]:
+    """Work in a process of its own, with one thread: the cores are busy with the other clips."""
+    import cv2
+
+    cv2.setNumThreads(1)  # joblib limits BLAS, OpenMP and numba, but not OpenCV's own threads
+    return _attempt(work, clip)
+
+
+def _attempt(work: Work, clip: Clip) -> tuple[Clip, Arrays | Outcome]:
+    try:
+        return clip, work(clip)
+    except SkipClip as reason:
+        return clip, Outcome(clip.id, "skipped", str(reason))
+    except MerprepError as error:
+        return clip, Outcome(clip.id, "failed", one_line(error))
+    except Exception as error:  # one clip must not stop the others; the report names it
+        return clip, Outcome(clip.id, "failed", f"{type(error).__name__}: {error}")
+
+
+def _settled(clip: Clip, result: Arrays | Outcome, parts: Parts, digest: str) -> Outcome:
+    if isinstance(result, Outcome):
+        return result
+    parts.save(clip.id, digest, result)
+    return Outcome(clip.id, "done")
+
+
+def one_line(error: MerprepError) -> str:
+    """Write an error as a reason: what, where and what was found, in one line.
+
+    Examples
+    --------
+    >>> one_line(MerprepError("No face was found", where="img46.jpg"))
+    'No face was found (img46.jpg)'
+    """
+    details = [error.details()[name] for name in ("where", "found") if name in error.details()]
+    return f"{error.what} ({'; '.join(details)})" if details else error.what
