@@ -1,0 +1,176 @@
+"""Documented corrections, keyed by clip, and what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from merprep.config import StageConfig
+from merprep.databases.cells import Cell, cell_text, is_not_annotated
+from merprep.databases.keys import Key, name_key, subject_key
+from merprep.errors import UsageError
+from merprep.manifest_data import load_table, table_names
+
+ErrataPolicy = Literal["default", "all", "none"]
+POLICIES = ("default", "all", "none")
+_NUMBERS = ("onset", "apex", "offset")
+
+State = Literal["applied", "already right", "not matching", "not needed", "no such clip", "off"]
+
+
+class Erratum(StageConfig):
+    """One correction.
+
+    Attributes
+    ----------
+    old : tuple of str
+        The values that it replaces; what is none of them is left alone.
+    new : str
+        The corrected value; empty means "not annotated".
+    contested : bool
+        Whether people disagree; such a correction is listed and applied only where asked for.
+    unless_on_disk : bool
+        Whether it is not needed where the frame that the sheet names exists.
+    """
+
+    id: str
+    subject: str
+    clip: str
+    field: Literal["onset", "apex", "offset", "emotion", "action_units", "objective_class"]
+    old: tuple[str, ...] = Field(min_length=1)
+    new: str
+    reason: str
+    source: str
+    contested: bool = False
+    unless_on_disk: bool = False
+
+    @field_validator("old", mode="before")
+    @classmethod
+    def _several(cls, value: object) -> object:
+        values = value if isinstance(value, list | tuple) else [value]
+        return tuple(str(item) for item in values)
+
+    @field_validator("new", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        return str(value)
+
+    @property
+    def key(self) -> tuple[Key, Key]:
+        """The clip, whatever its spelling."""
+        return subject_key(self.subject), name_key(self.clip)
+
+    @property
+    def label(self) -> str:
+        """What a manifest's row says of it."""
+        return f"{self.id}: {self.field} {self.old[0] or 'blank'} -> {self.new or 'none'}"
+
+
+@dataclass(frozen=True)
+class ErratumOutcome:
+    """What became of one correction; `found` is what the sheet said."""
+
+    erratum: Erratum
+    state: State
+    found: str = ""
+
+    def line(self) -> str:
+        """Write the outcome as a sentence."""
+        erratum = self.erratum
+        said = f", found {self.found!r}" if self.state == "not matching" else ""
+        return f"{self.state}: {erratum.id}, {erratum.subject}/{erratum.clip} {erratum.field} -> {erratum.new}{said}"
+
+
+class ErrataBook:
+    """The corrections of one database, and a record of what became of them.
+
+    Parameters
+    ----------
+    errata : sequence of Erratum
+    policy : {"default", "all", "none"}
+        All but the contested ones, all, or none.
+
+    Examples
+    --------
+    >>> book = ErrataBook(load_errata("casme2"), "default")
+    >>> row, applied = book.apply(((16,), name_key("EP01_08")), {"offset": 110.0}, on_disk=())
+    >>> row["offset"], applied[0].label
+    ('96', 'casme2-offset-1: offset 110 -> 96')
+    """
+
+    def __init__(self, errata: Sequence[Erratum], policy: ErrataPolicy = "default") -> None:
+        if policy not in POLICIES:
+            raise UsageError(f"There is no errata policy {policy!r}", expected=" or ".join(POLICIES))
+        self.policy = policy
+        self._all = tuple(errata)
+        self._outcomes: dict[str, ErratumOutcome] = {}
+        self._by_clip: dict[tuple[Key, Key], list[Erratum]] = {}
+        for erratum in self._all:
+            self._by_clip.setdefault(erratum.key, []).append(erratum)
+
+    def apply(
+        self, key: tuple[Key, Key], cells: dict[str, Cell], *, on_disk: Container[int]
+    ) -> tuple[dict[str, Cell], list[Erratum]]:
+        """Correct the cells of one clip.
+
+        Returns
+        -------
+        cells : dict
+            A corrected copy.
+        applied : list of Erratum
+        """
+        cells = dict(cells)
+        applied = []
+        for erratum in self._by_clip.get(key, ()):
+            state = self._state(erratum, cells.get(erratum.field), on_disk)
+            self._outcomes[erratum.id] = ErratumOutcome(erratum, state, cell_text(cells.get(erratum.field)))
+            if state == "applied":
+                cells[erratum.field] = erratum.new
+                applied.append(erratum)
+        return cells, applied
+
+    def outcomes(self) -> tuple[ErratumOutcome, ...]:
+        """Return what became of every correction, those of clips that never came included."""
+        return tuple(self._outcomes.get(e.id, ErratumOutcome(e, "no such clip")) for e in self._all)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many corrections ended in each state."""
+        return dict(Counter(outcome.state for outcome in self.outcomes()))
+
+    def _state(self, erratum: Erratum, found: Cell, on_disk: Container[int]) -> State:
+        if _same(erratum.field, found, erratum.new):
+            return "already right"
+        if self.policy == "none" or (erratum.contested and self.policy != "all"):
+            return "off"
+        if not any(_same(erratum.field, found, old) for old in erratum.old):
+            return "not matching"
+        text = cell_text(found)
+        if erratum.unless_on_disk and text.isdecimal() and int(text) in on_disk:
+            return "not needed"
+        return "applied"
+
+
+def load_errata(database: str) -> tuple[Erratum, ...]:
+    """Read the corrections of one database; there may be none.
+
+    Examples
+    --------
+    >>> [erratum.clip for erratum in load_errata("smic")]
+    ['s18_sur_03']
+    """
+    if database not in table_names("errata"):
+        return ()
+    where = f"manifests/errata/{database}.toml"
+    return tuple(Erratum.read(entry, where=where) for entry in load_table("errata", database).get("errata", []))
+
+
+def _same(field: str, cell: Cell, value: str) -> bool:
+    """Whether a cell says `value`; every way of writing "not annotated" is the same, but SAMM's -1 is also itself."""
+    text = cell_text(cell)
+    if field in _NUMBERS and is_not_annotated(cell) and is_not_annotated(value):
+        return True
+    return text.casefold() == value.strip().casefold()

@@ -1,0 +1,82 @@
+"""The frames of a clip's folder: files by the last run of digits in their names, sorted as numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from merprep.databases.folders import list_folder
+from merprep.databases.spec import DatabaseSpec, Layout
+from merprep.records import FrameSet
+
+# The last run of digits of the stem; "#" would be taken for the number's place in a pattern.
+_FRAME = re.compile(r"(?P<before>[^#]*?)(?P<number>[0-9]{1,15})(?P<after>[^0-9#]*)(?P<suffix>\.[^.#]+)")
+_JUNK = re.compile(r"thumbs\.db|desktop\.ini|\.ds_store|\..*|~\$.*|.*\.lnk|.*\.tmp", re.IGNORECASE)
+
+
+def read_frames(spec: DatabaseSpec, layout: Layout, root: Path, path: str) -> tuple[FrameSet, list[str]]:
+    """Read the frames of one folder.
+
+    Parameters
+    ----------
+    path : str
+        Of the folder, POSIX, below `root`.
+
+    Returns
+    -------
+    frames : FrameSet
+        Empty where the folder holds no image.
+    notes : list of str
+        Images that are not frames of the clip.
+    """
+    names = list_folder(root / path)[1]
+    images = [name for name in names if Path(name).suffix.lower() in spec.image.suffixes and not _JUNK.fullmatch(name)]
+    numbers, notes = frame_pattern(images, layout)
+    if not numbers.numbers:
+        return FrameSet(), notes
+    return FrameSet(f"{path}/{numbers.pattern}", numbers.numbers), notes
+
+
+def frame_pattern(names: Sequence[str], layout: Layout) -> tuple[FrameSet, list[str]]:
+    """Group the names of images into one numbered sequence.
+
+    Names that the layout knows come first, then the largest group; what does not belong is noted.
+
+    Examples
+    --------
+    >>> from merprep.databases.spec import spec
+    >>> raw = spec("samm").layout("raw")
+    >>> frame_pattern(["006_05562.jpg", "006_05563.jpg", "cover.jpg"], raw)
+    (FrameSet(pattern='006_#####.jpg', numbers=(5562, 5563)), ['1 image is no frame of the clip: cover.jpg'])
+    """
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        hit = _FRAME.fullmatch(name)
+        if hit:
+            groups.setdefault((hit["before"], hit["after"] + hit["suffix"]), []).append(hit["number"])
+    if not groups:
+        return FrameSet(), _strangers(names)
+
+    def rank(group: tuple[str, str]) -> tuple[bool, int]:
+        return layout.matches_file(f"{group[0]}{groups[group][0]}{group[1]}"), len(groups[group])
+
+    before, after = max(groups, key=rank)
+    padding = _padding(groups[before, after])
+    kept = {digits for digits in groups[before, after] if f"{int(digits):0{padding}d}" == digits}
+    members = {f"{before}{digits}{after}" for digits in kept}
+    frames = FrameSet(f"{before}{'#' * padding}{after}", tuple(sorted(int(digits) for digits in kept)))
+    return frames, _strangers([name for name in names if name not in members])
+
+
+def _padding(numbers: Sequence[str]) -> int:
+    """Return the length to which numbers are padded: that of the commonest with a leading zero, else 1."""
+    lengths = [len(digits) for digits in numbers if digits[0] == "0" and len(digits) > 1]
+    return max(set(lengths), key=lengths.count, default=1)
+
+
+def _strangers(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    few = ", ".join(sorted(names)[:3]) + (", …" if len(names) > 3 else "")
+    return [f"{len(names)} image{'s are no frames' if len(names) > 1 else ' is no frame'} of the clip: {few}"]

@@ -1,0 +1,69 @@
+"""Finds the coding sheet near the frames."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+
+from merprep.databases.folders import list_folder
+from merprep.databases.spec import DatabaseSpec
+from merprep.databases.workbooks import is_lock_file
+from merprep.errors import SheetError
+
+_DEEPEST = 2
+
+
+def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple[str, ...]]:
+    """Find the coding sheet of a database.
+
+    Looks in the named folder and two levels below it, in the folders between it and the root of the frames, and
+    beside the named folder. The name that the description prefers wins; the others are returned as not used.
+
+    Raises
+    ------
+    SheetError
+        Where there is none; a lock file in its place is named.
+    """
+    globs = spec.sheet.files if spec.sheet else ()
+    seen: dict[Path, None] = {}
+    for folder in _places(given, root):
+        seen.update(dict.fromkeys(folder / name for name in list_folder(folder)[1]))
+    fitting = [path for pattern in globs for path in seen if fnmatch(path.name.lower(), pattern.lower())]
+    sheets = list(dict.fromkeys(path for path in fitting if not is_lock_file(path)))
+    if not sheets:
+        raise _no_sheet(spec, given, list(seen))
+    return sheets[0], tuple(str(path) for path in sheets[1:])
+
+
+def _places(given: Path, root: Path) -> list[Path]:
+    between = [folder for folder in (root, *root.parents) if folder.is_relative_to(given)]
+    places = [given, *_below(given, _DEEPEST), *reversed(between), root.parent, given.parent]
+    return list(dict.fromkeys(places))
+
+
+def _below(folder: Path, depth: int) -> list[Path]:
+    if depth == 0:
+        return []
+    inside = [folder / name for name in list_folder(folder)[0] if not name.startswith(".")]
+    return inside + [deeper for path in inside for deeper in _below(path, depth - 1)]
+
+
+def _no_sheet(spec: DatabaseSpec, given: Path, seen: list[Path]) -> SheetError:
+    globs = spec.sheet.files if spec.sheet else ()
+    stripped = [path for path in seen if is_lock_file(path)]
+    locks = [p for p in stripped if any(fnmatch(p.name[2:].lower(), glob.lower()) for glob in globs)]
+    if locks:
+        return SheetError(
+            "In place of the coding sheet there is only the lock file of Office",
+            where=str(locks[0]),
+            expected=locks[0].name[2:],
+            mend="copy the workbook itself into the folder, or name it with --annotations",
+        )
+    tables = [path.name for path in seen if path.suffix.lower() in (".xls", ".xlsx", ".csv")]
+    return SheetError(
+        f"The coding sheet of {spec.title} was not found",
+        where=str(given),
+        expected=" or ".join(globs),
+        found=", ".join(tables[:8]) or "no .xls, .xlsx or .csv",
+        mend="name it with --annotations FILE",
+    )

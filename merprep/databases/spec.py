@@ -1,0 +1,247 @@
+"""The description of a database, as `manifests/databases/<id>.toml` states it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from merprep.config import StageConfig
+from merprep.errors import UnknownNameError
+from merprep.manifest_data import load_table, table_names
+
+# The columns of a sheet that mean something here; everything else in a sheet is ignored.
+SHEET_FIELDS = (
+    "subject", "clip", "onset", "apex", "offset", "action_units", "emotion", "objective_class", "fps", "remark",
+)  # fmt: skip
+
+
+class Citation(StageConfig):
+    """How to cite a database."""
+
+    doi: str
+    text: str
+    bibtex: str
+
+
+class Agreement(StageConfig):
+    """Where to ask for a database."""
+
+    url: str
+    note: str = ""
+
+
+class ImageSpec(StageConfig):
+    """What the frames of a release look like; `suffixes` in lower case."""
+
+    width: int
+    height: int
+    colour: bool
+    suffixes: tuple[str, ...]
+
+
+class Layout(StageConfig):
+    """One way in which a database lies on disk.
+
+    Attributes
+    ----------
+    levels : tuple of str
+        One regular expression a folder level below the root, with the groups ``subject``, ``clip`` and, where the
+        folders are the annotation, ``emotion``.
+    file : str
+        The name of a frame, as a regular expression.
+    named : str
+        What a folder on the way to the root is called in this layout, where layouts cannot be told apart otherwise.
+    lead_in : bool
+        Whether clips begin before their onset.
+    """
+
+    name: str
+    about: str = ""
+    named: str = ""
+    levels: tuple[str, ...] = Field(min_length=1)
+    file: str
+    lead_in: bool = False
+    example: str = ""
+
+    @field_validator("levels")
+    @classmethod
+    def _compile(cls, levels: tuple[str, ...]) -> tuple[str, ...]:
+        for level in levels:
+            re.compile(level)
+        return levels
+
+    def matches(self, level: int, name: str) -> re.Match[str] | None:
+        """Match the name of a folder at one level, without regard to case."""
+        return re.fullmatch(self.levels[level], name, re.IGNORECASE)
+
+    def matches_file(self, name: str) -> bool:
+        """Whether a file is called as the frames of this layout are."""
+        return re.fullmatch(self.file, name, re.IGNORECASE) is not None
+
+
+class SheetVersion(StageConfig):
+    """A version of a coding sheet, told by the fields that it has."""
+
+    name: str
+    has: tuple[str, ...] = ()
+
+
+class SheetSpec(StageConfig):
+    """The coding sheet: names it goes by, where the table is in it, how its columns are spelt."""
+
+    files: tuple[str, ...]
+    sheets: tuple[str, ...] = ()
+    required: tuple[str, ...]
+    columns: dict[str, tuple[str, ...]]
+    versions: tuple[SheetVersion, ...] = ()
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> Self:
+        unknown = sorted({*self.columns, *self.required} - set(SHEET_FIELDS))
+        if unknown:
+            raise ValueError(f"unknown fields {', '.join(unknown)}; there are {', '.join(SHEET_FIELDS)}")
+        return self
+
+
+class PublishedTable(StageConfig):
+    """The counts that a release states."""
+
+    table: str
+    clips: int
+    subjects: int
+    emotions: dict[str, int] = Field(default_factory=dict)
+
+
+class DatabaseSpec(StageConfig):
+    """A database: identity, people, layouts, sheet, published counts.
+
+    Examples
+    --------
+    >>> spec("CASME II").id, spec("casme2").subject_name("1"), spec("smic").variant
+    ('casme2', 'sub01', 'hs')
+    """
+
+    id: str
+    title: str
+    aliases: tuple[str, ...] = ()
+    persons: str
+    fps: float
+    subject: str
+    variant: str = ""
+    labels_from: Literal["sheet", "folders"] = "sheet"
+    apex: Literal["annotated", "midpoint"] = "annotated"
+    inside: str = ""
+    others: tuple[str, ...] = ()
+    citation: Citation
+    agreement: Agreement
+    image: ImageSpec
+    layouts: tuple[Layout, ...]
+    sheet: SheetSpec | None = None
+    published: tuple[PublishedTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _sheet_where_needed(self) -> Self:
+        if self.labels_from == "sheet" and self.sheet is None:
+            raise ValueError("a database labelled by a sheet needs a [sheet]")
+        return self
+
+    @property
+    def agreement_url(self) -> str:
+        """Where to ask for the database."""
+        return self.agreement.url
+
+    @property
+    def bibtex(self) -> str:
+        """The BibTeX entry of its paper."""
+        return self.citation.bibtex
+
+    def subject_name(self, subject: str) -> str:
+        """Write a subject as this database does (``sub01``), whatever a sheet or folder makes of it."""
+        digits = re.findall(r"\d+", subject)
+        return self.subject.format(int(digits[-1])) if digits else subject.strip()
+
+    def layout(self, name: str) -> Layout:
+        """Return one layout by name."""
+        found = next((layout for layout in self.layouts if layout.name == name), None)
+        if found is None:
+            raise UnknownNameError.among("layout", name, [layout.name for layout in self.layouts])
+        return found
+
+    def patterns(self) -> str:
+        """Write the layouts out, for messages."""
+        return "; ".join(f"{layout.name}: {layout.example}" for layout in self.layouts)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``merprep databases NAME`` shows."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "clips": [f"{entry.table}: {entry.clips} clips of {entry.subjects} subjects" for entry in self.published],
+            "emotions": {entry.table: entry.emotions for entry in self.published},
+            "fps": self.fps,
+            "layouts": {layout.name: layout.example for layout in self.layouts},
+            "sheet": list(self.sheet.files) if self.sheet else "none: the folders name the emotion",
+            "agreement": self.agreement.url,
+            "citation": self.citation.text,
+            "doi": self.citation.doi,
+        }
+
+
+def names() -> list[str]:
+    """Return the ids of all databases, variants included.
+
+    Examples
+    --------
+    >>> [name for name in names() if name.startswith("smic")]
+    ['smic', 'smic-nir', 'smic-vis']
+    """
+    return sorted({found.id for found in _all()})
+
+
+def spec(name: str, variant: str | None = None) -> DatabaseSpec:
+    """Return the description of a database.
+
+    Parameters
+    ----------
+    name : str
+        Its id or any usual spelling (``CASME II``, ``casmeii``, ``SMIC_HS``).
+    variant : str, optional
+        One of its variants (``hs``, ``vis``, ``nir``); None means what the name says, or the default.
+
+    Raises
+    ------
+    UnknownNameError
+        Where there is no such database or variant; the message names the nearest spelling.
+    """
+    wanted = _plain(name)
+    found = [s for s in _all() if wanted in {_plain(s.id), _plain(s.title), *map(_plain, s.aliases)}]
+    if not found:
+        raise UnknownNameError.among("database", name, names())
+    if variant is None:
+        return found[0]
+    family = [s for s in _all() if s.persons == found[0].persons and s.variant]
+    chosen = [s for s in family if s.variant == variant.lower()]
+    if not chosen:
+        raise UnknownNameError.among(f"variant of {found[0].id}", variant, [s.variant for s in family] or ["none"])
+    return chosen[0]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", text.lower())
+
+
+@cache
+def _all() -> tuple[DatabaseSpec, ...]:
+    return tuple(found for name in table_names("databases") for found in _read(name))
+
+
+def _read(name: str) -> list[DatabaseSpec]:
+    table = load_table("databases", name)
+    where = f"manifests/databases/{name}.toml"
+    variants: dict[str, dict[str, Any]] = table.pop("variants", {})
+    if not variants:
+        return [DatabaseSpec.read(table, where=where)]
+    return [DatabaseSpec.read({**table, **own, "variant": key}, where=where) for key, own in variants.items()]
