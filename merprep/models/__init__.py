@@ -5,12 +5,13 @@ The networks themselves are imported when they are built, so that listing them n
 
 from merprep.models.keymap import load_published, published_shapes, to_published
 from merprep.models.presets import InputSpec, Preset, names, preset, presets
-from merprep.models.registry import build, network_class
+from merprep.models.registry import build, build_preset, network_class
 
 __all__ = [
     "InputSpec",
     "Preset",
     "build",
+    "build_preset",
     "load_published",
     "names",
     "network_class",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from merprep.errors import ModelError, UnknownNameError
-from merprep.models.presets import names
+from merprep.models.presets import Preset, names
 from merprep.models.presets import preset as read_preset
 
 if TYPE_CHECKING:
@@ -51,6 +51,22 @@ def build(name: str, preset: str = "published", num_classes: int | None = None, 
     if num_classes is not None:
         arguments["num_classes"] = num_classes
     return _construct(name, arguments)
+
+
+def build_preset(preset: Preset, num_classes: int | None = None) -> nn.Module:
+    """Build the network of a preset that need not stand in any table.
+
+    Raises
+    ------
+    UnknownNameError, ModelError
+        As `build` does.
+
+    Examples
+    --------
+    >>> build_preset(read_preset("ststnet"), num_classes=7).head.out_features
+    7
+    """
+    return _construct(preset.model, preset.architecture | ({} if num_classes is None else {"num_classes": num_classes}))
 
 
 def _construct(name: str, arguments: dict[str, Any]) -> nn.Module:

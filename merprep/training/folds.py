@@ -1,0 +1,159 @@
+"""One fold: who trains, who is tested, and what came out, as a file that is whole or not there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.errors import TrainingError
+from merprep.evaluation import LeaveOneSubjectOut, Splitter, SubjectKFold
+from merprep.store.workspace import safe_name, written_whole
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The two sides of a split, as positions among the labelled clips.
+
+    `name` is the held-out person, or the number of the fold where it holds several.
+    """
+
+    name: str
+    train: NDArray[np.int64]
+    test: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a network said of the test clips after one epoch (counted from 1; 0 for baselines)."""
+
+    epoch: int
+    probabilities: list[list[float]]
+
+    @property
+    def classes(self) -> list[int]:
+        """The most probable class of each clip; the lower number where two tie."""
+        return [int(np.argmax(row)) for row in self.probabilities]
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """The outcome of one fold and seed.
+
+    `honest` never saw the test side; `optimistic` was chosen on it (None for baselines). `digest` stands for
+    everything that the result depends on, so that a changed setting or clip is trained anew.
+    """
+
+    fold: str
+    seed: int
+    digest: str
+    clips: list[str]
+    truth: list[int]
+    honest: Predictions
+    optimistic: Predictions | None = None
+    loss: float | None = None
+    seconds: float = 0.0
+
+    def save(self, folder: Path) -> None:
+        """Write the result, whole or not at all."""
+        with written_whole(fold_path(folder, self.fold, self.seed)) as temporary:
+            temporary.write_text(json.dumps(asdict(self), ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fold_path(folder: Path, fold: str, seed: int) -> Path:
+    """Return where the result of a fold and seed stands.
+
+    Examples
+    --------
+    >>> fold_path(Path("folds"), "casme2:1", 0).as_posix()
+    'folds/casme2_1-seed0.json'
+    """
+    return folder / f"{safe_name(fold)}-seed{seed}.json"
+
+
+def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | None:
+    """Return a finished fold, or None where it is not there, damaged, or made from something else."""
+    try:
+        values: dict[str, Any] = json.loads(fold_path(folder, fold, seed).read_text(encoding="utf-8"))
+        if values["digest"] != digest or values["fold"] != fold:
+            return None
+        optimistic = values.pop("optimistic")
+        honest = Predictions(**values.pop("honest"))
+        return FoldResult(honest=honest, optimistic=Predictions(**optimistic) if optimistic else None, **values)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def splitter_of(protocol: str) -> Splitter:
+    """Return the splitter of a protocol: ``loso``, or ``kfold`` (5 person-disjoint folds), or ``kfold-N``.
+
+    Raises
+    ------
+    TrainingError
+        Where there is no such protocol.
+    """
+    name, _, number = protocol.partition("-")
+    if protocol == "loso":
+        return LeaveOneSubjectOut()
+    if name == "kfold" and (not number or number.isdigit()):
+        return SubjectKFold(int(number or 5))
+    raise TrainingError("There is no such protocol", found=protocol, expected="loso, kfold or kfold-N")
+
+
+def folds_of(protocol: str, persons: Sequence[str]) -> list[Fold]:
+    """Split the clips of `persons` (one entry a clip) by a protocol.
+
+    Examples
+    --------
+    >>> [fold.name for fold in folds_of("loso", ["a:1", "a:2", "a:1"])]
+    ['a:1', 'a:2']
+    """
+    folds = []
+    for number, (train, test) in enumerate(splitter_of(protocol).split(persons, groups=persons)):
+        name = persons[int(test[0])] if protocol == "loso" else f"fold-{number + 1}"
+        folds.append(Fold(name, train, test))
+    return folds
+
+
+def seed_of(seed: int, fold: str) -> int:
+    """Return the number that seeds everything random in one fold: it depends on nothing but seed and fold.
+
+    Examples
+    --------
+    >>> seed_of(0, "casme2:1") != seed_of(0, "casme2:2") != seed_of(1, "casme2:2")
+    True
+    """
+    return int.from_bytes(hashlib.sha256(f"{seed}/{fold}".encode()).digest()[:7], "big")
+
+
+def rare_class_notes(folds: Sequence[Fold], labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
+    """Say which classes are missing from training sides; raise where a side has one class only.
+
+    Raises
+    ------
+    TrainingError
+        Where the training side of a fold holds fewer than two classes, so that there is nothing to tell apart.
+    """
+    missing: dict[str, list[str]] = {}
+    for fold in folds:
+        present = set(labels[fold.train].tolist())
+        if len(present) < 2:
+            raise TrainingError(
+                "The training side of a fold holds one class only",
+                where=f"fold {fold.name}",
+                found=", ".join(classes[c] for c in sorted(present)),
+                mend="ingest more subjects, or choose a scheme with other classes (`merprep labels`)",
+            )
+        for number in sorted(set(range(len(classes))) - present):
+            missing.setdefault(classes[number], []).append(fold.name)
+    return [
+        f"class {name!r} has no clip on the training side of {len(where)} of {len(folds)} folds ({', '.join(where[:3])}"
+        + (", ...)" if len(where) > 3 else ")")
+        for name, where in missing.items()
+    ]

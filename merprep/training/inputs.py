@@ -1,0 +1,129 @@
+"""From what a feature file holds to what a network eats: channel order, normalisation, mosaic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.errors import ModelError
+from merprep.models.presets import InputSpec, Normalisation
+from merprep.store.features import FeatureFile
+
+Array = NDArray[np.float32]
+
+# A channel that is the same everywhere has no span to stretch.
+_FLAT = np.float32(1e-12)
+
+
+def check_input(file: FeatureFile, spec: InputSpec) -> None:
+    """Raise where a feature file lacks what a network eats, naming the command that makes it.
+
+    Raises
+    ------
+    ModelError
+    """
+    missing = [name for name in spec.channels if name not in file.channels]
+    if missing:
+        raise ModelError(
+            f"The feature file has no channel {', '.join(map(repr, missing))}",
+            where=str(file.path),
+            expected=", ".join(spec.channels),
+            found=", ".join(file.channels),
+            mend="run `merprep flow` again with these channels",
+        )
+    if spec.region_set is not None and spec.region_set not in file.regions:
+        raise ModelError(
+            f"The feature file has no regions {spec.region_set!r} to compose a mosaic from",
+            where=str(file.path),
+            found=", ".join(file.regions) or "no region set",
+            mend="run `merprep flow` or `merprep import` again, or train a preset that takes the whole map",
+        )
+
+
+def read_input(file: FeatureFile, index: int | slice, spec: InputSpec) -> Array:
+    """Read one clip, or a slice of clips, as the network's input.
+
+    Parameters
+    ----------
+    index : int or slice
+    spec : InputSpec
+
+    Returns
+    -------
+    (C, H, W) or (N, C, H, W) float32
+        Channels in the order of `spec`.
+    """
+    order = [file.channels.index(name) for name in spec.channels]
+    whole = np.asarray(file.features[index], np.float32)[..., order, :, :]
+    if spec.region_set is None:
+        return normalise(whole, whole, spec.normalisation)
+    regions = np.asarray(file.regions[spec.region_set][index], np.float32)[..., order, :, :]
+    return normalise(mosaic(regions), whole, spec.normalisation)
+
+
+def normalise(values: Array, whole: Array, normalisation: Normalisation) -> Array:
+    """Scale each channel of each clip by statistics of its whole map.
+
+    Parameters
+    ----------
+    values : (..., C, h, w) float32
+        What is scaled: the map itself, or a mosaic of its regions.
+    whole : (..., C, H, W) float32
+        The whole maps of the same clips.
+    normalisation : str
+        See `merprep.models.InputSpec`.
+
+    Examples
+    --------
+    >>> values = np.array([[[-1.0, 3.0]]], np.float32)
+    >>> normalise(values, values, "minmax-255").ravel().tolist()
+    [0.0, 255.0]
+    >>> normalise(values, values, "peak-symmetric").ravel().tolist()
+    [-0.3333333432674408, 1.0]
+    """
+    if normalisation == "none":
+        return values
+    if normalisation == "peak-symmetric":
+        peak = np.abs(whole).max(axis=(-2, -1), keepdims=True)
+        return cast("Array", values / np.maximum(peak, _FLAT))
+    low = whole.min(axis=(-2, -1), keepdims=True)
+    span = whole.max(axis=(-2, -1), keepdims=True) - low
+    unit = (values - low) / np.maximum(span, _FLAT)
+    return cast("Array", unit * 255 if normalisation == "minmax-255" else unit * 2 - 1)
+
+
+def mosaic(regions: Array) -> Array:
+    """Join four regions: 0 and 1 above 2 and 3.
+
+    Parameters
+    ----------
+    regions : (..., 4, C, h, w) float32
+
+    Returns
+    -------
+    (..., C, 2h, 2w) float32
+
+    Examples
+    --------
+    >>> mosaic(np.arange(4, dtype=np.float32).reshape(4, 1, 1, 1))[0].tolist()
+    [[0.0, 1.0], [2.0, 3.0]]
+    """
+    if regions.shape[-4] != 4:
+        raise ModelError("A mosaic needs four regions", found=f"{regions.shape[-4]} regions")
+    top = np.concatenate([regions[..., 0, :, :, :], regions[..., 1, :, :, :]], axis=-1)
+    bottom = np.concatenate([regions[..., 2, :, :, :], regions[..., 3, :, :, :]], axis=-1)
+    return cast("Array", np.concatenate([top, bottom], axis=-2))
+
+
+def horizontal_channels(channels: Sequence[str]) -> list[int]:
+    """Return the positions of the channels that a mirrored face negates.
+
+    Examples
+    --------
+    >>> horizontal_channels(("strain", "v", "u"))
+    [2]
+    """
+    return [index for index, name in enumerate(channels) if name == "u"]

@@ -1,0 +1,147 @@
+"""Trains and tests one fold with one seed; runs in a worker process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from merprep.evaluation import SubjectKFold
+from merprep.models import build_preset
+from merprep.models.presets import Preset
+from merprep.training.augment import Mirror
+from merprep.training.baselines import baseline
+from merprep.training.fit import Observer, fit, probabilities
+from merprep.training.folds import Fold, FoldResult, Predictions, seed_of
+from merprep.training.recipe import Recipe
+from merprep.training.selection import Selection, inner_epoch, oracle_epoch
+
+# Of the training persons, one in five validates where epochs are chosen by inner persons.
+_INNER_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Clips:
+    """The labelled clips of a run, in memory.
+
+    `images` are (N, C, H, W) float32, `labels` (N,) int64; `persons`, `databases` and `ids` have one entry a clip.
+    """
+
+    images: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    persons: list[str]
+    databases: list[str]
+    ids: list[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is the same for all folds of a run; `recipe` is None for baselines."""
+
+    preset: Preset
+    recipe: Recipe | None
+    classes: tuple[str, ...]
+    selection: Selection
+    device: str
+    threads: int
+    folder: Path
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes the scheme declares."""
+        return len(self.classes)
+
+
+def run_fold(plan: Plan, fold: Fold, seed: int, digest: str, clips: Clips) -> FoldResult:
+    """Train on one side, predict the other, and leave the result in the run's folder.
+
+    Everything random is drawn from the seed and the fold's name, so neither the other folds nor the number of workers
+    matter.
+    """
+    start = time.perf_counter()
+    torch.set_num_threads(plan.threads)
+    truth = clips.labels[fold.test].tolist()
+    names = [clips.ids[index] for index in fold.test]
+    loss: float | None = None
+    if plan.recipe is None:
+        honest, optimistic = _baseline(plan, fold, seed, clips), None
+    else:
+        loss, honest, optimistic = _network(plan, plan.recipe, fold, seed, clips)
+    seconds = round(time.perf_counter() - start, 3)
+    result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
+    result.save(plan.folder)
+    return result
+
+
+def _baseline(plan: Plan, fold: Fold, seed: int, clips: Clips) -> Predictions:
+    found = baseline(plan.preset.model)(
+        clips.images[fold.train],
+        clips.labels[fold.train],
+        clips.images[fold.test],
+        n_classes=plan.n_classes,
+        seed=seed_of(seed, fold.name),
+        settings=plan.preset.architecture,
+    )
+    return Predictions(0, found.tolist())
+
+
+def _network(plan: Plan, recipe: Recipe, fold: Fold, seed: int, clips: Clips) -> tuple[float, Predictions, Predictions]:
+    train, inner = fold.train, np.zeros(0, np.int64)
+    if plan.selection == "inner":
+        train, inner = _inner_split(fold.train, clips.persons, seed_of(seed, fold.name))
+    watched = torch.from_numpy(clips.images[np.concatenate([fold.test, inner])]).to(plan.device)
+    history: list[NDArray[np.float32]] = []
+
+    def observe(_: int, network: nn.Module) -> None:
+        history.append(probabilities(network, watched).numpy())
+
+    loss = train_network(plan, recipe, clips, train, seed_of(seed, fold.name), observe)[1]
+    tested = np.stack(history)[:, : len(fold.test)]
+    honest = len(history) - 1
+    if plan.selection == "inner":
+        validated = np.stack(history)[:, len(fold.test) :].argmax(axis=2)
+        honest = inner_epoch(validated, clips.labels[inner], plan.n_classes)
+    oracle = oracle_epoch(tested.argmax(axis=2), clips.labels[fold.test])
+    told = [Predictions(epoch + 1, tested[epoch].tolist()) for epoch in (honest, oracle)]
+    return loss, told[0], told[1]
+
+
+def train_network(
+    plan: Plan,
+    recipe: Recipe,
+    clips: Clips,
+    train: NDArray[np.int64],
+    seed: int,
+    observe: Observer | None = None,
+) -> tuple[nn.Module, float]:
+    """Build a network and train it on the chosen clips; the caller's random state is left as it was."""
+    cuda = [torch.device(plan.device)] if plan.device.startswith("cuda") else []
+    with torch.random.fork_rng(devices=cuda):
+        torch.manual_seed(seed)
+        network = build_preset(plan.preset, plan.n_classes)
+        network = network.to(plan.device)
+        loss = fit(
+            network,
+            torch.from_numpy(clips.images[train]).to(plan.device),
+            torch.from_numpy(clips.labels[train]).to(plan.device),
+            recipe,
+            n_classes=plan.n_classes,
+            mirror=Mirror.of(plan.preset.input),
+            generator=torch.Generator(plan.device).manual_seed(seed),
+            observe=observe,
+        )
+    return network, loss
+
+
+def _inner_split(
+    train: NDArray[np.int64], persons: list[str], seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    groups = [persons[index] for index in train]
+    folds = min(_INNER_FOLDS, len(set(groups)))
+    fitted, validated = next(SubjectKFold(folds, seed=seed % 2**32).split(groups, groups=groups))
+    return train[fitted], train[validated]

@@ -1,0 +1,143 @@
+"""What a training run found, as data and as files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from merprep.evaluation import Scores, over_seeds
+from merprep.store.workspace import written_whole
+from merprep.training.folds import FoldResult
+from merprep.training.job import Clips, Plan
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The scores of a run.
+
+    `full` and `databases` are honest: mean over seeds, with ``sd``, ``n`` and the confusion summed over seeds.
+    `optimistic` has the same two parts for the epoch chosen on the test side; None for baselines.
+    """
+
+    model: str
+    preset: str
+    protocol: str
+    selection: str
+    scheme: str
+    classes: tuple[str, ...]
+    seeds: int
+    full: dict[str, Any]
+    databases: dict[str, dict[str, Any]]
+    optimistic: dict[str, Any] | None
+    run: Path
+    folds: int
+    seconds: float
+    notes: tuple[str, ...] = ()
+    predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
+
+    @property
+    def confusion(self) -> list[list[int]]:
+        """The honest confusion matrix summed over seeds; rows are truth, columns prediction."""
+        return [list(row) for row in self.full["confusion"]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "model": self.model,
+            "preset": self.preset,
+            "protocol": self.protocol,
+            "selection": self.selection,
+            "scheme": self.scheme,
+            "classes": list(self.classes),
+            "seeds": self.seeds,
+            "folds": self.folds,
+            "full": self.full,
+            "databases": self.databases,
+            "optimistic": self.optimistic,
+            "seconds": round(self.seconds, 1),
+            "notes": list(self.notes),
+            "run": str(self.run),
+        }
+
+
+def conclude(
+    results: Sequence[FoldResult], clips: Clips, plan: Plan, *, notes: Sequence[str], **about: Any
+) -> TrainResult:
+    """Pool the predictions of all folds, score them, and write ``predictions.csv`` and ``scores.json``.
+
+    `about` holds the remaining fields of `TrainResult`.
+    """
+    table = predictions_table(results, clips, plan.classes)
+    per_seed = scores_of(table, plan.classes)
+    result = TrainResult(
+        model=plan.preset.model,
+        preset=plan.preset.name,
+        classes=plan.classes,
+        **over_seeds(per_seed),
+        optimistic=optimistic_of(table, plan.classes),
+        notes=tuple(notes),
+        predictions=table,
+        **about,
+    )
+    write_result(result, per_seed)
+    return result
+
+
+def predictions_table(results: Sequence[FoldResult], clips: Clips, classes: Sequence[str]) -> pd.DataFrame:
+    """Return one row a clip and seed: truth, honest prediction and probabilities, optimistic prediction.
+
+    Columns: ``id, person, database, fold, seed, truth, prediction, probability_<class>..., optimistic``.
+    """
+    place = {clip_id: index for index, clip_id in enumerate(clips.ids)}
+    rows: list[dict[str, Any]] = []
+    for result in results:
+        optimistic = result.optimistic.classes if result.optimistic else [None] * len(result.clips)
+        told = zip(
+            result.clips, result.truth, result.honest.classes, result.honest.probabilities, optimistic, strict=True
+        )
+        for clip_id, truth, predicted, chances, chosen in told:
+            row: dict[str, Any] = {
+                "id": clip_id,
+                "person": clips.persons[place[clip_id]],
+                "database": clips.databases[place[clip_id]],
+            }
+            row |= {"fold": result.fold, "seed": result.seed, "truth": classes[truth], "prediction": classes[predicted]}
+            row |= {f"probability_{name}": chance for name, chance in zip(classes, chances, strict=True)}
+            rows.append(row | {"optimistic": "" if chosen is None else classes[chosen]})
+    table = pd.DataFrame(rows)
+    order = table["id"].map(place)
+    return table.assign(_order=order).sort_values(["seed", "_order"]).drop(columns="_order").reset_index(drop=True)
+
+
+def scores_of(table: pd.DataFrame, classes: Sequence[str], column: str = "prediction") -> list[Scores]:
+    """Score the pooled predictions of each seed."""
+    number = {name: index for index, name in enumerate(classes)}
+    found = []
+    for _, part in table.groupby("seed", sort=True):
+        truth = part["truth"].map(number).to_numpy("i8")
+        predicted = part[column].map(number).to_numpy("i8")
+        found.append(Scores.of(truth, predicted, classes, databases=part["database"].tolist()))
+    return found
+
+
+def optimistic_of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any] | None:
+    """Average the optimistic scores over seeds, or return None where nothing was chosen on the test side."""
+    if (table["optimistic"] == "").any():
+        return None
+    return over_seeds(scores_of(table, classes, "optimistic"))
+
+
+def write_result(result: TrainResult, per_seed: Sequence[Scores]) -> None:
+    """Write ``predictions.csv`` and ``scores.json`` into the run's folder."""
+    with written_whole(result.run / "predictions.csv") as temporary:
+        result.predictions.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+    # The folder may be moved: its own name does not belong into it.
+    values = {name: value for name, value in result.as_json().items() if name != "run"}
+    values["per_seed"] = [scores.as_json() for scores in per_seed]
+    with written_whole(result.run / "scores.json") as temporary:
+        temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
