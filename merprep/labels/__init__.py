@@ -2,11 +2,12 @@
 
 from merprep.labels.action_units import ActionUnit, ActionUnits, parse_action_units, unit_numbers
 from merprep.labels.counts import CountTable, count_table
-from merprep.labels.objective import objective_class, roman_class
+from merprep.labels.objective import ROMAN, objective_class, roman_class
 from merprep.labels.scheme import LabelScheme, scheme, scheme_names
 from merprep.labels.vocabulary import emotion_word, known_emotions
 
 __all__ = [
+    "ROMAN",
     "ActionUnit",
     "ActionUnits",
     "CountTable",

@@ -1,0 +1,112 @@
+"""Fills the files of a planned clip: rendered frames, or one tiny valid image many times."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.databases.spec import ImageSpec
+from merprep.errors import StoreError
+from merprep.synthetic.plans import ClipPlan
+
+Frames = Literal["all", "key", "stub"]
+_STUB = (8, 8)
+
+
+def write_clip(
+    root: Path, plan: ClipPlan, image: ImageSpec, *, frames: Frames, size: tuple[int, int] | None, seed: int
+) -> tuple[str, ...]:
+    """Write the frames of one clip.
+
+    Returns
+    -------
+    tuple of str
+        The action units that were rendered; empty for stubs.
+    """
+    (root / plan.folder).mkdir(parents=True, exist_ok=True)
+    suffix = image.suffixes[0]
+    rendered = _chosen(plan, frames)
+    stub = stub_bytes(suffix, image.colour)
+    for number in plan.frames.numbers:
+        if number not in rendered:
+            _write(root / plan.frames.path(number), stub)
+    if not rendered:
+        return ()
+    clip = _render(plan, image, rendered, size or (image.width, image.height), seed)
+    for number in rendered:
+        picture = clip.frame(number - plan.first)
+        _write(root / plan.frames.path(number), encode(picture, suffix))
+    units: tuple[str, ...] = clip.action_units
+    return units
+
+
+def _chosen(plan: ClipPlan, frames: Frames) -> list[int]:
+    present = plan.frames.numbers
+    if frames == "stub":
+        return []
+    if frames == "all":
+        return list(present)
+    wanted = {plan.onset, plan.peak, plan.offset, plan.last}
+    return [number for number in present if number in wanted]
+
+
+def _render(plan: ClipPlan, image: ImageSpec, numbers: Iterable[int], size: tuple[int, int], seed: int) -> Any:
+    from merprep.synthetic.render import render_clip
+
+    length = max(plan.offset - plan.first + 1, 3)
+    # A clip whose annotated apex is its first or last frame moves too.
+    apex = min(max(plan.peak - plan.first, 1), length - 2)
+    only = [number - plan.first for number in numbers]
+    return render_clip(
+        plan.emotion,
+        subject=plan.face,
+        n_frames=length,
+        apex=apex,
+        size=size,
+        seed=plan.seed(seed),
+        colour=image.colour,
+        only=only,
+    )
+
+
+@cache
+def stub_bytes(suffix: str, colour: bool) -> bytes:
+    """Return the smallest valid image of a kind, encoded.
+
+    Examples
+    --------
+    >>> stub_bytes(".bmp", True)[:2]
+    b'BM'
+    """
+    shape = (*_STUB, 3) if colour else _STUB
+    return encode(np.full(shape, 127, np.uint8), suffix)
+
+
+def encode(picture: NDArray[np.uint8], suffix: str) -> bytes:
+    """Return an image as the bytes of a file of this kind, JPEG at quality 95."""
+    import cv2
+
+    options = [cv2.IMWRITE_JPEG_QUALITY, 95] if suffix in (".jpg", ".jpeg") else []
+    worked, data = cv2.imencode(suffix, picture, options)
+    if not worked:
+        raise StoreError(f"An image cannot be encoded as {suffix}")
+    encoded: bytes = data.tobytes()
+    return encoded
+
+
+def write_stubs(root: Path, names: Collection[str], suffix: str, colour: bool) -> None:
+    """Write tiny images under the given names."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        _write(root / name, stub_bytes(suffix, colour))
+
+
+def _write(path: Path, data: bytes) -> None:
+    # Thousands of files: the plain call is several times as fast as Path.write_bytes with its checks.
+    with open(path, "wb", buffering=0) as stream:  # noqa: PTH123
+        stream.write(data)
