@@ -15,7 +15,7 @@ _ROOMS = (
     "bench", "config", "databases", "errors", "evaluation", "faces", "features", "flow", "labels", "models", "records",
     "report", "stages", "store", "synthetic", "temporal", "training", "weights",
 )  # fmt: skip
-_NAMES = {"FeatureDataset": "merprep.training"}
+_NAMES = {"FeatureDataset": "training"}
 
 if TYPE_CHECKING:
     from merprep.training import FeatureDataset
@@ -25,7 +25,7 @@ __all__ = ["FeatureDataset", "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
+        return getattr(importlib.import_module(f"merprep.{_NAMES[name]}"), name)
     if name in _ROOMS:
         return importlib.import_module(f"merprep.{name}")
     raise AttributeError(f"module 'merprep' has no attribute {name!r}")
