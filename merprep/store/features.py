@@ -13,28 +13,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
+from merprep.store.clip_table import clip_of, read_clip_table, write_clip_table
 from merprep.store.provenance import versions
 from merprep.store.workspace import written_whole
 
 SCHEMA_VERSION = 1
-_INTEGERS = ("onset", "apex", "offset")
-_TEXTS = (
-    "id", "database", "subject", "clip", "person", "variant", "emotion", "action_units", "objective_class",
-    "objective_source", "apex_source", "errata", "notes", "digest",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -144,7 +139,7 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
             clips.append((clip, features.digest))
         if len(clips) != count:
             raise StoreError("The number of clips changed while writing", expected=str(count), found=str(len(clips)))
-        _write_clips(file, clips)
+        write_clip_table(file, clips)
 
 
 def _chain(
@@ -197,23 +192,6 @@ def _write_row(file: h5py.File, index: int, clip: Clip, features: ClipFeatures) 
         file[name][index] = array
 
 
-def _write_clips(file: h5py.File, clips: list[tuple[Clip, str]]) -> None:
-    text = h5py.string_dtype("utf-8")
-    group = file.create_group("clips")
-    for name in _TEXTS:
-        values = [digest if name == "digest" else _text(getattr(clip, name)) for clip, digest in clips]
-        group.create_dataset(name, data=np.array(values, dtype=object), dtype=text, track_times=False)
-    for name in _INTEGERS:
-        numbers = [-1 if getattr(clip, name) is None else getattr(clip, name) for clip, _ in clips]
-        group.create_dataset(name, data=np.array(numbers, dtype="i8"), track_times=False)
-    rates = [np.nan if clip.fps is None else clip.fps for clip, _ in clips]
-    group.create_dataset("fps", data=np.array(rates, dtype="f8"), track_times=False)
-
-
-def _text(value: str | tuple[str, ...]) -> str:
-    return "; ".join(value) if isinstance(value, tuple) else value
-
-
 class FeatureFile:
     """A feature file, open for reading.
 
@@ -248,7 +226,7 @@ class FeatureFile:
             self.inputs: dict[str, str] = json.loads(self._file.attrs["inputs"])
             self.created_with: dict[str, str] = json.loads(self._file.attrs["created_with"])
             self.device = str(self._file.attrs["device"])
-            self.clips = _read_clips(self._file)
+            self.clips = read_clip_table(self._file)
         except (KeyError, ValueError, OSError) as error:
             self._file.close()
             raise StoreError(
@@ -317,7 +295,7 @@ class FeatureFile:
 
     def records(self) -> list[Clip]:
         """Return the rows of `clips` as records (without their frames)."""
-        return [_clip_of(row) for row in self.clips.to_dict("records")]
+        return [clip_of(row) for row in self.clips.to_dict("records")]
 
     def close(self) -> None:
         """Close the file; its datasets cannot be read afterwards."""
@@ -366,24 +344,3 @@ def _open(path: Path) -> h5py.File:
         raise StoreError(
             f"The feature file cannot be opened: {error}", where=str(path), mend="run `merprep flow` again"
         ) from error
-
-
-def _read_clips(file: h5py.File) -> pd.DataFrame:
-    group = file["clips"]
-    table: dict[str, Any] = {name: group[name].asstr()[:].tolist() for name in _TEXTS}
-    for name in _INTEGERS:
-        values = group[name][:]
-        table[name] = pd.array(np.where(values < 0, 0, values), dtype="Int64")
-        table[name][values < 0] = pd.NA
-    table["fps"] = group["fps"][:]
-    return pd.DataFrame(table)
-
-
-def _clip_of(row: Mapping[Any, Any]) -> Clip:
-    values: dict[str, Any] = {item.name: row[item.name] for item in fields(Clip) if item.name in row}
-    for name in _INTEGERS:
-        values[name] = None if pd.isna(values[name]) else int(values[name])
-    values["fps"] = None if np.isnan(row["fps"]) else float(row["fps"])
-    for name in ("errata", "notes"):
-        values[name] = tuple(part for part in values[name].split("; ") if part)
-    return Clip(**values)
