@@ -25,7 +25,7 @@ _UNIT = re.compile(
         (?:\s*\((?P<remark>[^()]*[^()\s][^()]*)\))?$""",
     re.VERBOSE | re.IGNORECASE,
 )
-_REFLEX = re.compile(r"ref\s*\((?P<inside>[^()]*)\)$", re.IGNORECASE)
+_REFLEX = re.compile(r"ref\s*\((?P<inside>.*)\)$", re.IGNORECASE)
 _OR = re.compile(r"\s*\bor\b\s*|(?<=\d)or(?=[LRATB]{0,2}\d)", re.IGNORECASE)
 _NOTHING = {"", "null", "none", "nan", "/", "-", "n/a"}
 
