@@ -72,7 +72,9 @@ class AlignedClip:
     face: AlignedFace
 
 
-def align(image: Image, backend: str = "auto", *, config: AlignConfig | None = None) -> AlignedFace:
+def align(
+    image: Image, backend: str = "auto", *, config: AlignConfig | None = None, where: str | None = None
+) -> AlignedFace:
     """Find the face of a picture and bring it into the common geometry.
 
     Parameters
@@ -83,6 +85,8 @@ def align(image: Image, backend: str = "auto", *, config: AlignConfig | None = N
         What finds the landmarks (ignored where `config` is given).
     config : AlignConfig, optional
         Size, geometry and interpolation.
+    where : str, optional
+        The image's name, for messages.
 
     Returns
     -------
@@ -105,7 +109,7 @@ def align(image: Image, backend: str = "auto", *, config: AlignConfig | None = N
     ((224, 224, 3), (478, 2))
     """
     settings = config or AlignConfig(backend=backend)
-    return _aligned(checked(image), settings, where=None)
+    return _aligned(checked(image, where=where), settings, where=where)
 
 
 def align_clip(

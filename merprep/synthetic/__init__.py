@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from merprep.lazy import lazy_names
 
 if TYPE_CHECKING:
     from merprep.synthetic.databases import write_database
     from merprep.synthetic.render import RenderedClip, render_clip
 
-# OpenCV, numba and scikit-image are imported when a name is first used.
-_HOMES = {
-    "RenderedClip": "merprep.synthetic.render",
-    "render_clip": "merprep.synthetic.render",
-    "write_database": "merprep.synthetic.databases",
-}
-
 __all__ = ["RenderedClip", "render_clip", "write_database"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'merprep.synthetic' has no attribute {name!r}")
+# OpenCV, numba and scikit-image are imported when a name is first used.
+__getattr__ = lazy_names(__name__, {"RenderedClip": "render", "render_clip": "render", "write_database": "databases"})

@@ -8,11 +8,11 @@ import threading
 from merprep.errors import UnknownNameError
 from merprep.faces.backends.base import Backend, DetectedFace, FaceBox
 
-__all__ = ["Backend", "DetectedFace", "FaceBox", "backend", "names", "resolve"]
+__all__ = ["Backend", "DetectedFace", "FaceBox", "backend", "names", "resolve", "scheme_of"]
 
 DEFAULT = "mesh"
 
-# A new backend is one file with a `create()` function, and one line here.
+# A new backend is one file with `SCHEME` and `create()`, and one line here.
 _HOMES = {
     "mesh": "merprep.faces.backends.mesh",
 }
@@ -43,6 +43,17 @@ def resolve(name: str) -> str:
     if known not in _HOMES:
         raise UnknownNameError.among("landmark backend", name, ["auto", *names()])
     return known
+
+
+def scheme_of(name: str) -> str:
+    """Return what the landmarks of a backend are, without loading it.
+
+    Examples
+    --------
+    >>> scheme_of("mesh")
+    'mesh478'
+    """
+    return str(importlib.import_module(_HOMES[resolve(name)]).SCHEME)
 
 
 def backend(name: str = "auto") -> Backend:

@@ -1,0 +1,290 @@
+"""Align: the face of every clip is brought into one geometry, by one transform a clip."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from merprep.config import canonical_json, short_hash
+from merprep.errors import ImageError, StoreError, UsageError
+from merprep.faces.backends import backend, scheme_of
+from merprep.faces.config import AlignConfig
+from merprep.progress import Progress
+from merprep.records import Clip, FrameSet, Outcome, StageReport
+from merprep.stages.runner import KEPT, SkipClip, run_clips
+from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_aligned
+from merprep.store.manifest import Manifest, read_manifest, write_manifest
+from merprep.store.parts import Arrays, Parts
+from merprep.store.workspace import Workspace
+
+Frames = Literal["key", "all"]
+Stamps = dict[int, tuple[int, int]]
+_NOTE = "align: "
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What is to be done for one clip: the files of the frames wanted, or the reason why nothing is."""
+
+    stamps: Stamps
+    reason: str = ""
+
+    def digest(self, clip: Clip) -> str:
+        """Of what the clip is made from."""
+        return short_hash(canonical_json([clip.onset, sorted([n, *stamp] for n, stamp in self.stamps.items())]), 16)
+
+
+def align(
+    workspace: Workspace,
+    config: AlignConfig | None = None,
+    *,
+    frames: Frames = "key",
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    device: str = "auto",
+) -> StageReport:
+    """Align the faces of every clip of a workspace, once.
+
+    The landmarks of the onset frame give one transform, which warps all frames of the clip. Clips whose files and
+    settings have not changed are kept; an interrupted run continues. A clip that cannot be aligned does not stop the
+    others: its reason stands in the report and in the manifest's notes.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With a manifest.
+    config : AlignConfig, optional
+    frames : {"key", "all"}
+        Onset, apex and offset, or every frame. Frames that an earlier run has aligned are kept.
+    jobs : int, optional
+        Worker processes; None takes one a core.
+    progress : Progress, optional
+    device : str
+        For backends with a network that can use it; ``mesh`` runs on the CPU.
+
+    Returns
+    -------
+    StageReport
+        Its output is the file of aligned faces, or nothing where no clip could be aligned.
+
+    Raises
+    ------
+    StoreError
+        Where there is no manifest, or the file cannot be written.
+    WeightsError
+        Where the backend's weights are missing and cannot be fetched.
+
+    Examples
+    --------
+    >>> report = align(Workspace("study"))  # doctest: +SKIP
+    """
+    if frames not in ("key", "all"):
+        raise UsageError("Which frames are aligned is 'key' or 'all'", found=repr(frames))
+    started = time.perf_counter()
+    settings = config or AlignConfig()
+    manifest = read_manifest(workspace)
+    final = workspace.aligned_path(settings.config_id())
+    roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
+    tasks = {clip.id: _task(clip, roots, frames) for clip in manifest.clips}
+    kept = _kept(final, manifest.clips, tasks)
+    if any(not task.reason and name not in kept for name, task in tasks.items()):
+        backend(settings.backend)  # fetches missing weights once, and fails here rather than at every clip
+    parts = Parts(workspace.parts_folder(final))
+    outcomes = run_clips(
+        "align",
+        manifest.clips,
+        partial(_align_clip, roots=roots, frames=frames, config=settings),
+        parts,
+        {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips},
+        kept=kept,
+        jobs=jobs,
+        progress=progress,
+    )
+    done = [_plain(clip) for clip in manifest.clips if outcomes[clip.id].state == "done"]
+    _gather(final, settings, done, _Source(final, kept, parts, tasks))
+    outcomes = _remarked(final, outcomes) if done else outcomes
+    _note_in_manifest(workspace, manifest, outcomes)
+    return StageReport(
+        "align",
+        tuple(outcomes.values()),
+        time.perf_counter() - started,
+        (str(final),) if done else (),
+        "merprep flow",
+    )
+
+
+def _task(clip: Clip, roots: Mapping[str, Path], frames: Frames) -> _Task:
+    reason = _why_not(clip)
+    if reason:
+        return _Task({}, reason)
+    present = clip.frames.numbers
+    keys = {clip.onset, clip.apex, clip.offset}
+    wanted = present if frames == "all" else [number for number in present if number in keys]
+    return _Task({number: _stamp(roots[clip.database] / clip.frames.path(number)) for number in wanted})
+
+
+def _why_not(clip: Clip) -> str:
+    if clip.status != "ok":
+        return clip.reason or "excluded from the manifest"
+    if clip.frames.is_video:
+        return "its frames are inside a video file, which this version does not read"
+    if clip.onset is None:
+        return "it has no onset"
+    if clip.onset not in clip.frames.numbers:
+        return f"the file of its onset is missing: {clip.frames.path(clip.onset)}"
+    return ""
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Return size and time of change of a file; what is not there is found out when it is read."""
+    try:
+        found = path.stat()
+    except OSError:
+        return -1, -1
+    return found.st_size, found.st_mtime_ns
+
+
+def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, _Task]) -> set[str]:
+    """Return the clips of an existing file that were made from the same files and hold every frame wanted."""
+    if not final.is_file():
+        return set()
+    with open_aligned(final) as file:
+        return {
+            clip.id
+            for clip in clips
+            if clip.id in file
+            and not tasks[clip.id].reason
+            and file.reference(clip.id) == clip.onset
+            and tasks[clip.id].stamps.items() <= file.stamps(clip.id).items()
+        }
+
+
+def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config: AlignConfig) -> Arrays:
+    """Find the face of the onset frame and warp the frames wanted, one after the other."""
+    from merprep.faces.alignment import align as align_face
+    from merprep.faces.reading import read_image
+    from merprep.faces.warp import warp
+
+    task = _task(clip, roots, frames)
+    if task.reason or clip.onset is None:
+        raise SkipClip(task.reason)
+    onset_path = roots[clip.database] / clip.frames.path(clip.onset)
+    onset = read_image(onset_path)
+    face = align_face(onset, config=config, where=clip.frames.path(clip.onset))
+    warped = []
+    for number in sorted(task.stamps):
+        image = onset if number == clip.onset else read_image(roots[clip.database] / clip.frames.path(number))
+        if image.shape != onset.shape:
+            raise _other_shape(clip, number, image.shape, onset.shape)
+        warped.append(warp(image, face.transform, config.size, interpolation=config.interpolation))
+    return ClipFaces(
+        frames=np.stack(warped),
+        numbers=np.array(sorted(task.stamps), np.int64),
+        stamps=np.array([task.stamps[number] for number in sorted(task.stamps)], np.int64),
+        landmarks=face.landmarks,
+        transform=face.transform,
+        score=face.score,
+        residual=face.residual,
+        box=np.array([face.box.x, face.box.y, face.box.width, face.box.height]),
+        faces=face.faces,
+        reference=clip.onset,
+        attempt=face.attempt,
+    ).arrays()
+
+
+def _other_shape(clip: Clip, number: int, found: tuple[int, ...], expected: tuple[int, ...]) -> ImageError:
+    return ImageError(
+        "A frame has another shape than the onset frame",
+        where=clip.frames.path(number),
+        expected=str(expected),
+        found=str(found),
+    )
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Where the finished clips are: in the file of an earlier run, or in parts."""
+
+    final: Path
+    kept: set[str]
+    parts: Parts
+    tasks: Mapping[str, _Task]
+
+    def rows(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, ClipFaces]]:
+        """Yield the clips one by one; the earlier file is closed before the new one takes its name."""
+        with ExitStack() as stack:
+            earlier = stack.enter_context(open_aligned(self.final)) if self.kept else None
+            for clip in clips:
+                if earlier is not None and clip.id in self.kept:
+                    yield clip, earlier.faces(clip.id)
+                else:
+                    yield clip, self._part(clip)
+
+    def _part(self, clip: Clip) -> ClipFaces:
+        arrays = self.parts.load(clip.id, self.tasks[clip.id].digest(clip))
+        if arrays is None:
+            raise StoreError("A finished clip vanished while the file was written", where=clip.id,
+                             mend="run `merprep align` again; let no two runs share a workspace")  # fmt: skip
+        return ClipFaces.from_arrays(arrays)
+
+
+def _gather(final: Path, config: AlignConfig, done: list[Clip], source: _Source) -> None:
+    """Write the finished clips into one file, unless the file there says just that."""
+    if not done:
+        return
+    if source.kept != {clip.id for clip in done} or not _says(final, done):
+        header = AlignedHeader(
+            config.model_dump(mode="json"), scheme_of(config.backend), {"manifest": Manifest(tuple(done)).digest()}
+        )
+        write_aligned(final, header, source.rows(done))
+    source.parts.clear()
+
+
+def _says(final: Path, clips: list[Clip]) -> bool:
+    with open_aligned(final) as file:
+        return file.records() == clips
+
+
+def _plain(clip: Clip) -> Clip:
+    """Return the row of a clip as the file keeps it: without its frames, and without this stage's own notes."""
+    return replace(clip, frames=FrameSet(), notes=_other_notes(clip))
+
+
+def _remarked(final: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+    """Say where a clip showed several faces, or its face was hard to find."""
+    remarked = dict(outcomes)
+    with open_aligned(final) as file:
+        for name, outcome in outcomes.items():
+            if outcome.state == "done":
+                remark = _remark(file.faces_found(name), file.attempt(name))
+                remarked[name] = replace(outcome, reason="; ".join(part for part in (remark, outcome.reason) if part))
+    return remarked
+
+
+def _remark(faces: int, attempt: str) -> str:
+    parts = [f"{faces} faces in the onset frame: the largest was taken"] if faces > 1 else []
+    return "; ".join([*parts, *([f"face found only {attempt}"] if attempt != "as it is" else [])])
+
+
+def _note_in_manifest(workspace: Workspace, manifest: Manifest, outcomes: Mapping[str, Outcome]) -> None:
+    clips = tuple(replace(clip, notes=_notes(clip, outcomes[clip.id])) for clip in manifest.clips)
+    if clips != manifest.clips:
+        write_manifest(workspace, replace(manifest, clips=clips))
+
+
+def _notes(clip: Clip, outcome: Outcome) -> tuple[str, ...]:
+    text = outcome.reason.removesuffix(KEPT).removesuffix("; ")
+    if clip.status != "ok" or not text:
+        return _other_notes(clip)
+    return (*_other_notes(clip), _NOTE + text.replace("; ", ", "))
+
+
+def _other_notes(clip: Clip) -> tuple[str, ...]:
+    return tuple(note for note in clip.notes if not note.startswith(_NOTE))

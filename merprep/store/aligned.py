@@ -1,0 +1,353 @@
+"""The file of aligned faces: for each clip its warped frames, the one transform that made them, and the landmarks.
+
+Layout::
+
+    /clips/<column>                     as in a feature file
+    /aligned/<database>/<subject>/<clip>
+        frames      (T, S, S) or (T, S, S, 3) uint8, one chunk a frame
+        numbers     (T,) int64, the file number of each frame
+        stamps      (T, 2) int64, size in bytes and time of change (ns) of each frame's file
+        landmarks   (P, 2) float32, (x, y) in aligned pixels, of the reference frame
+        transform   (2, 3) float64, from the original frames to the aligned ones
+        attrs       score, box, faces, residual, attempt, reference, digest
+    root attributes                     as in a feature file, and scheme
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.config import canonical_json, short_hash
+from merprep.errors import StoreError
+from merprep.records import Clip
+from merprep.store.clip_table import clip_of, read_clip_table, write_clip_table
+from merprep.store.provenance import versions
+from merprep.store.workspace import written_whole
+
+SCHEMA_VERSION = 1
+_ARRAYS = ("frames", "numbers", "stamps", "landmarks", "transform")
+_NUMBERS = ("score", "residual", "faces", "reference", "box")
+
+
+@dataclass(frozen=True)
+class AlignedHeader:
+    """What a file of aligned faces says about all its clips.
+
+    Parameters
+    ----------
+    config, inputs : dict
+        The full configuration, and the ids of what it was applied to (plain JSON values).
+    scheme : str
+        What the landmarks are.
+    """
+
+    config: dict[str, Any]
+    scheme: str
+    inputs: dict[str, str] = field(default_factory=dict)
+    device: str = "cpu"
+
+    @property
+    def config_id(self) -> str:
+        """The short id of the configuration."""
+        return short_hash(canonical_json(self.config))
+
+
+@dataclass(frozen=True)
+class ClipFaces:
+    """The aligned frames of one clip.
+
+    Parameters
+    ----------
+    frames : (T, S, S) or (T, S, S, 3) uint8
+    numbers : (T,) int64
+        File numbers, ascending.
+    stamps : (T, 2) int64
+        Size (bytes) and time of change (ns since 1970) of each frame's file.
+    landmarks : (P, 2) float32
+        (x, y) in aligned pixels.
+    transform : (2, 3) float64
+        From original to aligned pixels.
+    score, residual : float
+        Confidence of the landmarks, 0 to 1; distance of the stable points from their places, RMS px.
+    box : (4,) float64
+        The face in the reference frame: x, y, width, height, px.
+    faces : int
+        How many faces the reference frame shows; the largest was taken.
+    reference : int
+        File number of the frame whose landmarks count.
+    attempt : str
+        How the face was found.
+    """
+
+    frames: NDArray[np.uint8]
+    numbers: NDArray[np.int64]
+    stamps: NDArray[np.int64]
+    landmarks: NDArray[np.float32]
+    transform: NDArray[np.float64]
+    score: float
+    residual: float
+    box: NDArray[np.float64]
+    faces: int
+    reference: int
+    attempt: str
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return everything as named arrays, as parts keep it."""
+        return {name: np.asarray(getattr(self, name)) for name in (*_ARRAYS, *_NUMBERS, "attempt")}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> ClipFaces:
+        """Rebuild what `arrays` gave."""
+        values: dict[str, Any] = {name: arrays[name] for name in (*_ARRAYS, "box")}
+        return cls(
+            **values,
+            score=float(cast("Any", arrays["score"])),
+            residual=float(cast("Any", arrays["residual"])),
+            faces=int(cast("Any", arrays["faces"])),
+            reference=int(cast("Any", arrays["reference"])),
+            attempt=str(arrays["attempt"]),
+        )
+
+    @property
+    def digest(self) -> str:
+        """Of what the clip was made from: equal for the same frames of the same files."""
+        made_from = [self.reference, self.numbers.tolist(), self.stamps.tolist()]
+        return short_hash(json.dumps(made_from), 16)
+
+
+def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, ClipFaces]]) -> int:
+    """Write a file of aligned faces, whole or not at all; `rows` is read once and never held.
+
+    Returns
+    -------
+    int
+        The number of clips written.
+
+    Raises
+    ------
+    StoreError
+        Where there is nothing to write, or the file cannot be written.
+    """
+    clips: list[tuple[Clip, str]] = []
+    with written_whole(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
+        _write_header(file, header)
+        for clip, faces in rows:
+            _write_clip(file.create_group(f"aligned/{clip.id}"), faces)
+            clips.append((clip, faces.digest))
+        if not clips:
+            raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
+        write_clip_table(file, clips)
+    return len(clips)
+
+
+def _write_header(file: h5py.File, header: AlignedHeader) -> None:
+    file.attrs["schema_version"] = SCHEMA_VERSION
+    file.attrs["config"] = canonical_json(header.config)
+    file.attrs["config_id"] = header.config_id
+    file.attrs["inputs"] = canonical_json(header.inputs)
+    file.attrs["created_with"] = canonical_json(versions())
+    file.attrs["device"] = header.device
+    file.attrs["scheme"] = header.scheme
+
+
+def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
+    # track_times off: two runs on the same input then give the same bytes.
+    for name in _ARRAYS:
+        array = getattr(faces, name)
+        chunks = (1, *array.shape[1:]) if name == "frames" else None
+        group.create_dataset(name, data=array, chunks=chunks, track_times=False)
+    for name in _NUMBERS:
+        group.attrs[name] = getattr(faces, name)
+    group.attrs["attempt"] = faces.attempt
+    group.attrs["digest"] = faces.digest
+
+
+class AlignedFile:
+    """A file of aligned faces, open for reading.
+
+    Attributes
+    ----------
+    clips : pandas.DataFrame
+        One row a clip; ``digest`` says what its frames were made from.
+    scheme : str
+        What the landmarks are.
+    config : dict
+    config_id : str
+
+    Examples
+    --------
+    >>> with open_aligned("aligned/aligned-3f9a12c4.h5") as file:  # doctest: +SKIP
+    ...     onset, apex = file.frames("casme2/sub01/EP02_01f", [46, 59])
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = _open(path)
+        try:
+            self._check_version()
+            self.scheme = str(self._file.attrs["scheme"])
+            self.config: dict[str, Any] = json.loads(self._file.attrs["config"])
+            self.config_id = str(self._file.attrs["config_id"])
+            self.inputs: dict[str, str] = json.loads(self._file.attrs["inputs"])
+            self.created_with: dict[str, str] = json.loads(self._file.attrs["created_with"])
+            self.clips = read_clip_table(self._file)
+            self._ids = frozenset(self.clips["id"])
+        except (KeyError, ValueError, OSError) as error:
+            self._file.close()
+            raise StoreError(
+                f"This is not a whole file of aligned faces: {error}",
+                where=str(path),
+                mend="remove it and run `merprep align` again",
+            ) from error
+
+    def _check_version(self) -> None:
+        found = int(self._file.attrs.get("schema_version", 0))
+        if found > SCHEMA_VERSION:
+            self._file.close()
+            raise StoreError(
+                "The file of aligned faces was written by a newer merprep",
+                where=str(self.path),
+                expected=f"schema version {SCHEMA_VERSION} or older",
+                found=str(found),
+                mend="pip install --upgrade merprep",
+            )
+
+    def __contains__(self, clip_id: object) -> bool:
+        return clip_id in self._ids
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def records(self) -> list[Clip]:
+        """Return the rows of `clips` as records (without their frames)."""
+        return [clip_of(row) for row in self.clips.to_dict("records")]
+
+    def numbers(self, clip_id: str) -> tuple[int, ...]:
+        """Return the file numbers of a clip's aligned frames, ascending."""
+        return tuple(int(number) for number in self._group(clip_id)["numbers"][:])
+
+    def frames(self, clip_id: str, numbers: Sequence[int] | None = None) -> NDArray[np.uint8]:
+        """Return aligned frames of a clip.
+
+        Parameters
+        ----------
+        clip_id : str
+        numbers : sequence of int, optional
+            File numbers, in the order wanted; all of them where None.
+
+        Returns
+        -------
+        (T, S, S) or (T, S, S, 3) uint8
+
+        Raises
+        ------
+        StoreError
+            Where the clip or one of the frames is not in the file.
+        """
+        data = self._group(clip_id)["frames"]
+        if numbers is None:
+            return cast("NDArray[np.uint8]", data[:])
+        present = {number: index for index, number in enumerate(self.numbers(clip_id))}
+        missing = [number for number in numbers if number not in present]
+        if missing:
+            raise StoreError(
+                "A frame of the clip is not aligned",
+                where=f"{clip_id}, frame {missing[0]}",
+                expected=f"one of {', '.join(map(str, list(present)[:8]))}",
+                mend="run `merprep align --frames all`",
+            )
+        wanted = [data[present[number]] for number in numbers]
+        return np.stack(wanted) if wanted else np.empty((0, *data.shape[1:]), np.uint8)
+
+    def landmarks(self, clip_id: str) -> NDArray[np.float32]:
+        """Return the landmarks, (P, 2), (x, y) in aligned pixels."""
+        return cast("NDArray[np.float32]", self._group(clip_id)["landmarks"][:])
+
+    def transform(self, clip_id: str) -> NDArray[np.float64]:
+        """Return the transform from original to aligned pixels, (2, 3)."""
+        return cast("NDArray[np.float64]", self._group(clip_id)["transform"][:])
+
+    def digest(self, clip_id: str) -> str:
+        """Return the digest of what the clip's frames were made from."""
+        return str(self._group(clip_id).attrs["digest"])
+
+    def faces(self, clip_id: str) -> ClipFaces:
+        """Return everything that the file has of one clip."""
+        group = self._group(clip_id)
+        arrays = {name: group[name][:] for name in _ARRAYS}
+        arrays.update({name: np.asarray(group.attrs[name]) for name in (*_NUMBERS, "attempt")})
+        return ClipFaces.from_arrays(arrays)
+
+    def stamps(self, clip_id: str) -> dict[int, tuple[int, int]]:
+        """Return, by file number, size and time of change of the file that each frame was made from."""
+        stamps = self._group(clip_id)["stamps"][:]
+        return {
+            number: (int(stamp[0]), int(stamp[1])) for number, stamp in zip(self.numbers(clip_id), stamps, strict=True)
+        }
+
+    def reference(self, clip_id: str) -> int:
+        """Return the file number of the frame whose landmarks count."""
+        return int(self._group(clip_id).attrs["reference"])
+
+    def faces_found(self, clip_id: str) -> int:
+        """Return how many faces the reference frame shows."""
+        return int(self._group(clip_id).attrs["faces"])
+
+    def attempt(self, clip_id: str) -> str:
+        """Return how the face was found (``as it is``, or after which change of the image)."""
+        return str(self._group(clip_id).attrs["attempt"])
+
+    def _group(self, clip_id: str) -> h5py.Group:
+        if clip_id not in self._ids:
+            raise StoreError(
+                "The clip is not in the file of aligned faces",
+                where=f"{self.path}, {clip_id}",
+                found=f"{len(self)} other clips",
+                mend="run `merprep align`; its report says why a clip was skipped",
+            )
+        return self._file["aligned"][clip_id]
+
+    def close(self) -> None:
+        """Close the file; nothing can be read afterwards."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_aligned(path: str | Path) -> AlignedFile:
+    """Open a file of aligned faces for reading.
+
+    Raises
+    ------
+    StoreError
+        Where it is missing, damaged or of a newer version.
+    """
+    return AlignedFile(Path(path))
+
+
+def _open(path: Path) -> h5py.File:
+    if not path.is_file():
+        raise StoreError("The file of aligned faces does not exist", where=str(path), mend="run `merprep align`")
+    try:
+        return h5py.File(path, "r")
+    except OSError as error:
+        raise StoreError(
+            f"The file of aligned faces cannot be opened: {error}",
+            where=str(path),
+            mend="remove it and run `merprep align` again",
+        ) from error
