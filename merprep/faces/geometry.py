@@ -81,7 +81,7 @@ def similarity(source: Points, target: Points) -> Affine:
     Examples
     --------
     >>> square = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    >>> similarity(square, 2 * square + 5).round(6).tolist()
+    >>> (similarity(square, 2 * square + 5).round(6) + 0.0).tolist()
     [[2.0, 0.0, 5.0], [0.0, 2.0, 5.0]]
     """
     mean_p, mean_q = source.mean(axis=0), target.mean(axis=0)

@@ -64,7 +64,7 @@ def align(
     frames : {"key", "all"}
         Onset, apex and offset, or every frame. Frames that an earlier run has aligned are kept.
     jobs : int, optional
-        Worker processes; None takes one a core.
+        Worker processes; None takes one a core, or fewer where there are few clips.
     progress : Progress, optional
     device : str
         For backends with a network that can use it; ``mesh`` runs on the CPU.

@@ -12,6 +12,7 @@ from merprep.store.parts import Arrays, Parts
 
 Work = Callable[[Clip], Arrays]
 KEPT = "kept from before"
+_CLIPS_PER_WORKER = 24
 
 
 class SkipClip(Exception):  # noqa: N818 - not an error: the clip lacks what the stage needs
@@ -48,7 +49,7 @@ def run_clips(
     kept : collection of str
         Ids of clips that need no work, since the final file has them already.
     jobs : int, optional
-        Worker processes; None takes one a core. 1 works in this process.
+        Worker processes; 1 works in this process. None takes one a core, or fewer where there are few clips.
     progress : Progress, optional
 
     Returns
@@ -92,7 +93,10 @@ def run_clips(
 def _worker_count(jobs: int | None, pending: int) -> int:
     if jobs is not None and jobs < 1:
         raise UsageError("The number of worker processes must be 1 or more", found=str(jobs))
-    return max(1, min(jobs or os.cpu_count() or 1, pending))
+    if jobs is None:
+        # Starting a worker takes seconds (OpenCV, numba and the networks are loaded anew): not worth a few clips.
+        return max(1, min(os.cpu_count() or 1, pending // _CLIPS_PER_WORKER))
+    return max(1, min(jobs, pending))
 
 
 def _results(work: Work, clips: Iterable[Clip], jobs: int) -> Iterator[tuple[Clip, Arrays | Outcome]]:

@@ -219,8 +219,8 @@ def _grid(shape: tuple[int, ...]) -> NDArray[np.float64]:
 
 def _mapped(affine: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply an affine map to positions (2, H, W)."""
-    moved = np.tensordot(affine[:, :2], points, axes=1)
-    return np.asarray(moved + affine[:, 2][:, np.newaxis, np.newaxis])
+    x, y = points
+    return np.stack([a * x + b * y + c for a, b, c in affine])
 
 
 def _whole_field(field: Floats, head: Affine) -> Floats:
