@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from merprep.evaluation import Scores, over_seeds
 from merprep.store.workspace import written_whole
@@ -41,9 +43,49 @@ class TrainResult:
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
     @property
-    def confusion(self) -> list[list[int]]:
-        """The honest confusion matrix summed over seeds; rows are truth, columns prediction."""
-        return [list(row) for row in self.full["confusion"]]
+    def confusion(self) -> NDArray[np.int64]:
+        """The honest confusion matrix summed over seeds, (C, C); rows are truth, columns prediction."""
+        return np.array(self.full["confusion"], np.int64)
+
+    def title(self) -> str:
+        """Say in one line what was trained and how it was tested."""
+        seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        return (
+            f"{self.model} ({self.preset}), {self.protocol}, {self.folds} folds, {len(self.classes)} classes, "
+            f"{self.full['n']} clips, {seeds}"
+        )
+
+    def table(self) -> tuple[list[str], list[list[str]]]:
+        """Return column names and rows for a reader: the honest scores, the optimistic ones, and the gap."""
+        columns = ["", "clips", "UF1", "UAR", "accuracy"]
+        if self.optimistic:
+            columns += ["optimistic UF1", "optimistic UAR", "gap in UF1"]
+        rows = [self._row("all", self.full, self.optimistic and self.optimistic["full"])]
+        for name, scores in self.databases.items():
+            rows.append(self._row(name, scores, self.optimistic and self.optimistic["databases"][name]))
+        return columns, rows
+
+    def _row(self, name: str, honest: dict[str, Any], optimistic: dict[str, Any] | None) -> list[str]:
+        row = [name, str(honest["n"]), *(_told(honest, score, self.seeds) for score in ("uf1", "uar", "accuracy"))]
+        if optimistic:
+            row += [_told(optimistic, "uf1", self.seeds), _told(optimistic, "uar", self.seeds)]
+            row.append(f"{optimistic['uf1'] - honest['uf1']:+.3f}")
+        return row
+
+    def remarks(self) -> list[str]:
+        """Return what a reader of the table must know, one sentence a line."""
+        chosen = "chosen by inner validation persons" if self.selection == "inner" else "the last epoch"
+        lines = [f"UF1, UAR and accuracy are honest: pooled over all folds, {chosen}."] if self.optimistic else []
+        if self.optimistic:
+            lines.append("Optimistic: the best epoch was chosen on the test person, as in much of the literature.")
+        if self.seeds > 1:
+            lines.append(f"Mean ± standard deviation over {self.seeds} seeds.")
+        lines += [note[0].upper() + note[1:] + "." for note in (*self.notes, *self._absent())]
+        return [*lines, f"Predictions of every clip: {self.run / 'predictions.csv'}"]
+
+    def _absent(self) -> list[str]:
+        scores = {"all": self.full, **self.databases}
+        return [f"{name}: {values['note']}" for name, values in scores.items() if "note" in values]
 
     def as_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -63,6 +105,10 @@ class TrainResult:
             "notes": list(self.notes),
             "run": str(self.run),
         }
+
+
+def _told(scores: dict[str, Any], name: str, seeds: int) -> str:
+    return f"{scores[name]:.3f}" + (f" ± {scores['sd'][name]:.3f}" if seeds > 1 else "")
 
 
 def conclude(

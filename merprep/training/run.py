@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -10,22 +9,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from merprep.config import canonical_json, short_hash
 from merprep.errors import TrainingError, UsageError
-from merprep.models import build_preset
 from merprep.models import preset as read_preset
 from merprep.models.presets import Preset
 from merprep.progress import Progress, Silent
 from merprep.store.provenance import versions
 from merprep.store.workspace import written_whole
-from merprep.training.augment import check_augmentation
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.device import resolve_device, workers
 from merprep.training.final import fit_final
-from merprep.training.folds import Fold, FoldResult, folds_of, load_fold, rare_class_notes
+from merprep.training.folds import Fold, FoldResult, folds_of, load_fold
 from merprep.training.job import Clips, Plan, run_fold
+from merprep.training.prepare import check_network, clips_of, config_of, notes_of
 from merprep.training.recipe import Recipe
 from merprep.training.result import TrainResult, conclude
 from merprep.training.selection import SELECTIONS, Selection
@@ -37,7 +33,8 @@ def train(
     features: str | Path,
     *,
     model: str,
-    run_folder: str | Path,
+    run_folder: str | Path | None = None,
+    runs_folder: str | Path | None = None,
     preset: str | Preset = "published",
     scheme: str | int | Labelling = "megc2019",
     protocol: str = "loso",
@@ -59,8 +56,11 @@ def train(
         A feature file.
     model : str
         A network or baseline of `merprep.models.names`.
-    run_folder : path-like
+    run_folder : path-like, optional
         Where results go. Finished folds found there are kept where nothing that they depend on has changed.
+    runs_folder : path-like, optional
+        In its place: the folder of all runs, in which this one gets a folder named after what it depends on, so that
+        the same call finds its own finished folds again.
     preset : str or Preset
         A preset of the model by name, or one of your own.
     scheme : str, int or label scheme
@@ -101,19 +101,19 @@ def train(
     >>> result.full["uf1"], result.optimistic["full"]["uf1"]  # doctest: +SKIP
     """
     start = time.perf_counter()
-    if seeds < 1 or (max_folds is not None and max_folds < 1):
-        raise UsageError("Seeds and folds are counted from 1", found=f"seeds={seeds}, max_folds={max_folds}")
+    _check_extent(seeds, max_folds, run_folder, runs_folder)
     chosen = preset if isinstance(preset, Preset) else read_preset(model, preset)
     dataset = FeatureDataset(features, scheme, spec=chosen.input)
-    clips = _clips(dataset, permute_labels_within_persons)
+    clips = clips_of(dataset, permute_labels_within_persons)
     folds = folds_of(protocol, clips.persons)
-    notes = _notes(dataset, folds, clips, max_folds, permute_labels_within_persons)
+    notes = notes_of(dataset, folds, clips, max_folds, permute_labels_within_persons)
     recipe = Recipe.of(chosen, epochs=epochs) if chosen.kind == "network" else None
-    folder = Path(run_folder)
     rule = _selection(selection)
-    plan = Plan(chosen, recipe, dataset.classes, rule, resolve_device(device), 1, folder / "folds")
-    parameters = _check_network(plan, clips)
-    config = _config(plan, dataset, clips, protocol, permute_labels_within_persons)
+    plan = Plan(chosen, recipe, dataset.classes, rule, resolve_device(device), 1, Path())
+    parameters = check_network(plan, clips)
+    config = config_of(plan, dataset, clips, protocol, permute_labels_within_persons)
+    folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
+    plan = replace(plan, folder=folder / "folds")
     _claim(folder, config, {"seeds": seeds, "max_folds": max_folds, "folds": len(folds), "skipped": dataset.skipped})
     digest = short_hash(canonical_json(config), 16)
     tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
@@ -126,20 +126,28 @@ def train(
     )
 
 
-def run_name(model: str, preset: str = "published", **settings: Any) -> str:
+def run_name(preset: Preset, config: dict[str, Any]) -> str:
     """Name a run's folder after what it depends on: ``<model>-<preset>-<id>``.
 
     Parameters
     ----------
-    **settings
-        Plain JSON values, such as the feature file's ``config_id``, the scheme, the protocol, the selection.
+    preset : Preset
+    config : dict
+        Plain JSON values, all that the run's results depend on.
 
     Examples
     --------
-    >>> run_name("htnet", "sanity", features="3f9a12c4", scheme="megc2019")
-    'htnet-sanity-a7cca0c2'
+    >>> run_name(read_preset("htnet", "sanity"), {"inputs": "3f9a12c4"})
+    'htnet-sanity-94043b45'
     """
-    return f"{model}-{preset}-{short_hash(canonical_json({'model': model, 'preset': preset, **settings}))}"
+    return f"{preset.model}-{preset.name}-{short_hash(canonical_json(config))}"
+
+
+def _check_extent(seeds: int, max_folds: int | None, *folders: str | Path | None) -> None:
+    if seeds < 1 or (max_folds is not None and max_folds < 1):
+        raise UsageError("Seeds and folds are counted from 1", found=f"seeds={seeds}, max_folds={max_folds}")
+    if sum(folder is not None for folder in folders) != 1:
+        raise UsageError("A run needs one place to go", expected="either run_folder or runs_folder")
 
 
 def _selection(selection: str) -> Selection:
@@ -147,77 +155,6 @@ def _selection(selection: str) -> Selection:
     if selection not in known:
         raise UsageError("There is no such selection rule", found=selection, expected=", ".join(known))
     return cast("Selection", selection)
-
-
-def _clips(dataset: FeatureDataset, permute: int | None) -> Clips:
-    images = dataset.images()
-    dataset.close()
-    broken = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
-    if broken.size:
-        raise TrainingError(
-            "The feature file holds values that are not numbers",
-            where=f"{dataset.path}: {', '.join(dataset.clip_ids[i] for i in broken[:5])}",
-            found=f"{broken.size} clips",
-            mend="run `merprep flow` again",
-        )
-    clips = Clips(images, dataset.labels, dataset.persons, dataset.databases, dataset.clip_ids)
-    return clips if permute is None else replace(clips, labels=_permuted(clips, permute))
-
-
-def _permuted(clips: Clips, seed: int) -> Any:
-    labels = clips.labels.copy()
-    persons = np.array(clips.persons)
-    for person in dict.fromkeys(clips.persons):
-        own = np.flatnonzero(persons == person)
-        number = int.from_bytes(hashlib.sha256(f"permute/{seed}/{person}".encode()).digest()[:8], "big")
-        labels[own] = np.random.default_rng(number).permutation(labels[own])
-    return labels
-
-
-def _notes(
-    dataset: FeatureDataset, folds: Sequence[Fold], clips: Clips, max_folds: int | None, permute: int | None
-) -> list[str]:
-    notes = rare_class_notes(folds, clips.labels, dataset.classes)
-    notes += [f"{count} clips have no label: {reason}" for reason, count in dataset.skipped.items()]
-    if max_folds is not None and max_folds < len(folds):
-        notes.append(f"only the first {max_folds} of {len(folds)} folds were run")
-    if permute is not None:
-        notes.append(f"control: labels were permuted within each person (seed {permute})")
-    return notes
-
-
-def _check_network(plan: Plan, clips: Clips) -> int:
-    """Return the number of parameters, after a dry run without memory that raises where the input does not fit."""
-    if plan.recipe is None:
-        return 0
-    import torch
-
-    check_augmentation(plan.recipe.augmentation, plan.preset.input)
-    with torch.device("meta"):
-        network = build_preset(plan.preset, plan.n_classes)
-        network.eval()(torch.empty(1, *clips.images.shape[1:]))
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def _config(plan: Plan, dataset: FeatureDataset, clips: Clips, protocol: str, permute: int | None) -> dict[str, Any]:
-    recipe = plan.recipe.model_dump(mode="json") if plan.recipe else None
-    return {
-        "preset": {**plan.preset.model_dump(mode="json"), "recipe": recipe},
-        "scheme": dataset.scheme,
-        "classes": list(dataset.classes),
-        "protocol": protocol,
-        # The optimistic score is always computed, so asking for it changes nothing that a fold depends on.
-        "selection": "inner" if plan.selection == "inner" else "last",
-        "device": plan.device,
-        "permute_labels_within_persons": permute,
-        "inputs": _digest(clips),
-    }
-
-
-def _digest(clips: Clips) -> str:
-    inputs = hashlib.sha256(np.ascontiguousarray(clips.images).tobytes())
-    inputs.update(canonical_json([clips.ids, clips.persons, clips.labels.tolist()]).encode())
-    return inputs.hexdigest()[:16]
 
 
 def _claim(folder: Path, config: dict[str, Any], extent: dict[str, Any]) -> None:

@@ -45,7 +45,7 @@ def test_majority_scores_what_arithmetic_says(make_features: Maker, tmp_path: Pa
     result = train(features, model="majority", run_folder=tmp_path / "run")
     assert result.full["accuracy"] == pytest.approx(0.6)
     assert result.full["uar"] == pytest.approx(1 / 3)
-    assert result.confusion == [[12, 0, 0], [4, 0, 0], [4, 0, 0]]
+    assert result.confusion.tolist() == [[12, 0, 0], [4, 0, 0], [4, 0, 0]]
     assert result.optimistic is None
 
 
@@ -208,6 +208,30 @@ def test_a_training_side_of_one_class_is_refused(make_features: Maker, tmp_path:
         train(features, model="majority", run_folder=tmp_path / "run")
 
 
+def test_a_run_is_named_after_what_it_depends_on(make_features: Maker, tmp_path: Path) -> None:
+    features = make_features()
+    first = train(features, model="majority", runs_folder=tmp_path)
+    again = train(features, model="majority", runs_folder=tmp_path, seeds=2)
+    other = train(features, model="majority", runs_folder=tmp_path, protocol="kfold-2")
+    assert first.run == again.run != other.run
+    assert first.run.name.startswith("majority-published-")
+    with pytest.raises(UsageError, match="one place to go"):
+        train(features, model="majority")
+
+
+def test_the_table_shows_honest_and_optimistic_scores_and_the_gap(make_features: Maker, tmp_path: Path) -> None:
+    result = train(
+        make_features(), model="htnet", preset="sanity", runs_folder=tmp_path, epochs=1, seeds=2, max_folds=2, jobs=1
+    )
+    columns, rows = result.table()
+    assert [row[0] for row in rows] == ["all", "casme2", "samm"]
+    assert all(len(row) == len(columns) for row in rows)
+    assert {"UF1", "optimistic UF1", "gap in UF1"} <= set(columns)
+    assert "2 seeds" in result.title()
+    assert any("Optimistic" in line for line in result.remarks())
+    assert any("only the first 2" in line.lower() for line in result.remarks())
+
+
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
@@ -249,3 +273,16 @@ def test_small_networks_get_one_thread_whatever_the_number_of_workers() -> None:
     assert {workers(jobs, 1683, "cpu", 68)[1] for jobs in (None, 1, 2, 5)} == {1}
     assert workers(None, 139_582_982, "cpu", 68)[0] == 1
     assert workers(8, 1683, "cpu", 3)[0] == 3
+
+
+@pytest.mark.slow
+def test_htnet_learns_bumps_and_learns_nothing_from_permuted_labels(make_features: Maker, tmp_path: Path) -> None:
+    features = make_features(persons=8, noise=0.3)
+    settings = {"model": "htnet", "preset": "sanity", "jobs": 1}
+    learned = train(features, run_folder=tmp_path / "run", **settings)
+    permuted = [
+        train(features, run_folder=tmp_path / f"permuted{seed}", permute_labels_within_persons=seed, **settings)
+        for seed in range(5)
+    ]
+    assert learned.full["uf1"] >= 0.8
+    assert np.mean([result.full["uf1"] for result in permuted]) < 0.45

@@ -1,0 +1,99 @@
+"""What is read, checked and written down before the first fold is trained."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.config import canonical_json
+from merprep.errors import TrainingError
+from merprep.models import build_preset
+from merprep.training.augment import check_augmentation
+from merprep.training.dataset import FeatureDataset
+from merprep.training.folds import Fold, rare_class_notes
+from merprep.training.job import Clips, Plan
+
+
+def clips_of(dataset: FeatureDataset, permute: int | None) -> Clips:
+    """Read all labelled clips, their labels permuted within persons where a seed is given.
+
+    Raises
+    ------
+    TrainingError
+        Where an input is not a number.
+    """
+    images = dataset.images()
+    dataset.close()
+    broken = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
+    if broken.size:
+        raise TrainingError(
+            "The feature file holds values that are not numbers",
+            where=f"{dataset.path}: {', '.join(dataset.clip_ids[i] for i in broken[:5])}",
+            found=f"{broken.size} clips",
+            mend="run `merprep flow` again",
+        )
+    clips = Clips(images, dataset.labels, dataset.persons, dataset.databases, dataset.clip_ids)
+    return clips if permute is None else replace(clips, labels=_permuted(clips, permute))
+
+
+def _permuted(clips: Clips, seed: int) -> NDArray[np.int64]:
+    labels = clips.labels.copy()
+    persons = np.array(clips.persons)
+    for person in dict.fromkeys(clips.persons):
+        own = np.flatnonzero(persons == person)
+        number = int.from_bytes(hashlib.sha256(f"permute/{seed}/{person}".encode()).digest()[:8], "big")
+        labels[own] = np.random.default_rng(number).permutation(labels[own])
+    return labels
+
+
+def notes_of(
+    dataset: FeatureDataset, folds: Sequence[Fold], clips: Clips, max_folds: int | None, permute: int | None
+) -> list[str]:
+    """Say what a reader of the score must know."""
+    notes = rare_class_notes(folds, clips.labels, dataset.classes)
+    notes += [f"{count} clips have no label: {reason}" for reason, count in dataset.skipped.items()]
+    if max_folds is not None and max_folds < len(folds):
+        notes.append(f"only the first {max_folds} of {len(folds)} folds were run")
+    if permute is not None:
+        notes.append(f"control: labels were permuted within each person (seed {permute})")
+    return notes
+
+
+def check_network(plan: Plan, clips: Clips) -> int:
+    """Return the number of parameters, after a dry run without memory that raises where the input does not fit."""
+    if plan.recipe is None:
+        return 0
+    import torch
+
+    check_augmentation(plan.recipe.augmentation, plan.preset.input)
+    with torch.device("meta"):
+        network = build_preset(plan.preset, plan.n_classes)
+        network.eval()(torch.empty(1, *clips.images.shape[1:]))
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def config_of(plan: Plan, dataset: FeatureDataset, clips: Clips, protocol: str, permute: int | None) -> dict[str, Any]:
+    """Return everything that a fold's result depends on, as plain JSON values."""
+    recipe = plan.recipe.model_dump(mode="json") if plan.recipe else None
+    return {
+        "preset": {**plan.preset.model_dump(mode="json"), "recipe": recipe},
+        "scheme": dataset.scheme,
+        "classes": list(dataset.classes),
+        "protocol": protocol,
+        # The optimistic score is always computed, so asking for it changes nothing that a fold depends on.
+        "selection": "inner" if plan.selection == "inner" else "last",
+        "device": plan.device,
+        "permute_labels_within_persons": permute,
+        "inputs": _digest(clips),
+    }
+
+
+def _digest(clips: Clips) -> str:
+    inputs = hashlib.sha256(np.ascontiguousarray(clips.images).tobytes())
+    inputs.update(canonical_json([clips.ids, clips.persons, clips.labels.tolist()]).encode())
+    return inputs.hexdigest()[:16]
