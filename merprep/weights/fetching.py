@@ -9,8 +9,6 @@ from pathlib import Path
 
 from merprep.errors import WeightsError
 from merprep.progress import Progress, Silent
-from merprep.store.provenance import sha256_of
-from merprep.store.workspace import written_whole
 from merprep.weights.sources import inner_file, read_source
 from merprep.weights.table import Entry, Weights, entry, names
 
@@ -135,7 +133,8 @@ def _in_own_folder(weights: Entry) -> Path | None:
 
 def _damage(path: Path, weights: Entry) -> str:
     """Say how a file differs from the published one; empty where it does not."""
-    found = sha256_of(path)
+    with path.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha256").hexdigest()
     return "" if found == weights.sha256 else f"{path.stat().st_size} bytes with SHA-256 {found}"
 
 
@@ -167,8 +166,19 @@ def _fetched(name: str, weights: Entry, target: Path, damage: str, progress: Pro
 
 
 def _place(content: bytes, target: Path) -> Path:
-    with written_whole(target) as temporary:
+    """Write a file whole or not at all, whoever else may be writing it."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(content)
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise WeightsError(
+            f"The weights cannot be kept: {error.strerror or error}",
+            where=str(target),
+            mend=f"free disk space, or put {target.name} into a folder that {OWN_FOLDER} names",
+        ) from error
     return target
 
 
