@@ -4,7 +4,7 @@ from merprep.labels.action_units import ActionUnit, ActionUnits, parse_action_un
 from merprep.labels.counts import CountTable, count_table
 from merprep.labels.objective import ROMAN, objective_class, roman_class
 from merprep.labels.scheme import LabelScheme, scheme, scheme_names
-from merprep.labels.vocabulary import emotion_word, known_emotions
+from merprep.labels.vocabulary import emotion_word, emotion_words, known_emotions
 
 __all__ = [
     "ROMAN",
@@ -14,6 +14,7 @@ __all__ = [
     "LabelScheme",
     "count_table",
     "emotion_word",
+    "emotion_words",
     "known_emotions",
     "objective_class",
     "parse_action_units",

@@ -18,7 +18,9 @@ class CountTable:
     Attributes
     ----------
     counts : dict of dict of int
-        By database, then class.
+        By database, then class; a clip of several classes counts in each.
+    labelled : dict of int
+        Clips with a class, by database.
     persons : dict of int
         Persons with at least one labelled clip, by database.
     dropped : dict of dict of int
@@ -29,6 +31,7 @@ class CountTable:
 
     scheme: LabelScheme
     counts: dict[str, dict[str, int]]
+    labelled: dict[str, int]
     persons: dict[str, int]
     dropped: dict[str, dict[str, int]]
     excluded: dict[str, int]
@@ -36,7 +39,7 @@ class CountTable:
     @property
     def total(self) -> int:
         """The number of labelled clips."""
-        return sum(sum(row.values()) for row in self.counts.values())
+        return sum(self.labelled.values())
 
     def columns(self) -> tuple[str, ...]:
         """Return the heads of the printed table."""
@@ -64,7 +67,9 @@ class CountTable:
         result = {}
         for database, found in self.counts.items():
             for entry in self.published(database)[:1]:
-                apart = {name: (found[name], n) for name, n in entry.counts.items() if found[name] != n}
+                stated = {**entry.counts, **({} if entry.persons is None else {"persons": entry.persons})}
+                seen = {**found, "persons": self.persons[database]}
+                apart = {name: (seen[name], n) for name, n in stated.items() if seen[name] != n}
                 if apart:
                     result[database] = apart
         return result
@@ -105,7 +110,7 @@ class CountTable:
         stated = self.published(database)
         text = " / ".join(str(stated[0].counts[name]) for name in self.scheme.classes) if stated else "–"
         dropped = sum(self.dropped[database].values())
-        return (database, *counts.values(), sum(counts.values()), self.persons[database], dropped, text)
+        return (database, *counts.values(), self.labelled[database], self.persons[database], dropped, text)
 
 
 def count_table(clips: Iterable[Clip], scheme: LabelScheme) -> CountTable:
@@ -127,14 +132,15 @@ def count_table(clips: Iterable[Clip], scheme: LabelScheme) -> CountTable:
     by_database: dict[str, list[Clip]] = {}
     for clip in clips:
         by_database.setdefault(clip.database, []).append(clip)
-    counts, persons, dropped, excluded = {}, {}, {}, {}
+    counts, labelled, persons, dropped, excluded = {}, {}, {}, {}, {}
     for database, members in sorted(by_database.items()):
         usable = [clip for clip in members if clip.status == "ok"]
-        labels = [(clip, scheme.label(clip)) for clip in usable]
-        found = Counter(label for _, label in labels)
+        labels = [(clip, scheme.labels(clip)) for clip in usable]
+        found = Counter(label for _, several in labels for label in several)
         counts[database] = {name: found[index] for index, name in enumerate(scheme.classes)}
-        persons[database] = len({clip.person for clip, label in labels if label is not None})
-        reasons = Counter(scheme.reason(clip) for clip, label in labels if label is None)
+        labelled[database] = sum(bool(several) for _, several in labels)
+        persons[database] = len({clip.person for clip, several in labels if several})
+        reasons = Counter(scheme.reason(clip) for clip, several in labels if not several)
         dropped[database] = dict(reasons.most_common())
         excluded[database] = len(members) - len(usable)
-    return CountTable(scheme, counts, persons, dropped, excluded)
+    return CountTable(scheme, counts, labelled, persons, dropped, excluded)

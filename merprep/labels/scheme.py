@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from merprep.config import StageConfig
 from merprep.errors import UnknownNameError
-from merprep.labels.vocabulary import emotion_word
+from merprep.labels.vocabulary import emotion_words
 from merprep.manifest_data import load_table, table_names
 from merprep.records import Clip, person_of
 
@@ -55,6 +55,8 @@ class LabelScheme(StageConfig):
         The databases that the scheme is for; empty means any.
     field : {"emotion", "objective_class"}
         The column of the manifest that is mapped.
+    several : bool
+        Whether a clip may be of several classes at once (see `labels`).
 
     Examples
     --------
@@ -72,6 +74,7 @@ class LabelScheme(StageConfig):
     classes: tuple[str, ...]
     source: str = ""
     field: Literal["emotion", "objective_class"] = "emotion"
+    several: bool = False
     databases: dict[str, Override] | tuple[str, ...] = ()
     map: dict[str, str]
     drop: dict[str, str] = Field(default_factory=dict)
@@ -90,21 +93,28 @@ class LabelScheme(StageConfig):
         return self
 
     def label(self, clip: Clip) -> int | None:
-        """Return the number of the clip's class, or None where the scheme gives it none (see `reason`)."""
-        if self.reason(clip):
-            return None
-        return self.classes.index(self._target(clip) or "")
+        """Return the number of the clip's one class, or None where it has none or several (see `reason`)."""
+        found = self.labels(clip)
+        return found[0] if len(found) == 1 else None
+
+    def labels(self, clip: Clip) -> tuple[int, ...]:
+        """Return the numbers of the clip's classes, ascending: at most one, unless the scheme allows `several`.
+
+        Examples
+        --------
+        >>> scheme("4dme-5").labels(Clip("4dme", "S13", "a", person="4dme:13", emotion="Surprise+Positive"))
+        (0, 2)
+        """
+        if self._left_out(clip):
+            return ()
+        return tuple(sorted({self.classes.index(target) for target in self._targets(clip).values() if target}))
 
     def reason(self, clip: Clip) -> str:
-        """Return why the clip has no class, or an empty text where it has one."""
-        if isinstance(self.databases, tuple) and self.databases and clip.database not in self.databases:
-            return f"{self.name} is a scheme for {', '.join(self.databases)}"
-        word = self._word(clip)
-        if not word:
-            return f"no {self.field.replace('_', ' ')} is annotated"
-        if self._target(clip) is None:
-            return self._drops(clip).get(word) or f"{word!r} is not a word of {self.name}"
-        return next((drop.reason for drop in self.clips if _names(drop, clip, word)), "")
+        """Return why the clip has no one class, or an empty text where it has."""
+        found = self.labels(clip)
+        if len(found) > 1:
+            return "several classes at once: " + ", ".join(self.classes[index] for index in found)
+        return self._left_out(clip)
 
     def describe(self) -> str:
         """Write the scheme out: its classes and the emotions of each.
@@ -126,18 +136,32 @@ class LabelScheme(StageConfig):
     def _overrides(self) -> dict[str, Override]:
         return self.databases if isinstance(self.databases, dict) else {}
 
-    def _word(self, clip: Clip) -> str:
-        return emotion_word(clip.emotion) if self.field == "emotion" else clip.objective_class
+    def _left_out(self, clip: Clip) -> str:
+        """Return why the clip has no class at all; empty where it has one, or several that the scheme allows."""
+        if isinstance(self.databases, tuple) and self.databases and clip.database not in self.databases:
+            return f"{self.name} is a scheme for {', '.join(self.databases)}"
+        targets = self._targets(clip)
+        if not targets:
+            return f"no {self.field.replace('_', ' ')} is annotated"
+        for word, target in targets.items():
+            if target is None:
+                return self._drops(clip).get(word) or f"{word!r} is not a word of {self.name}"
+        if len(set(targets.values())) > 1 and not self.several:
+            return f"several classes at once: {', '.join(dict.fromkeys(map(str, targets.values())))}"
+        return next((drop.reason for drop in self.clips if _names(drop, clip, tuple(targets))), "")
 
     def _drops(self, clip: Clip) -> dict[str, str]:
         return {**self.drop, **self._overrides().get(clip.database, Override()).drop}
 
-    def _target(self, clip: Clip) -> str | None:
+    def _targets(self, clip: Clip) -> dict[str, str | None]:
+        """Return the class of each word that the clip is annotated with, None for words that have none."""
         override = self._overrides().get(clip.database, Override())
-        word = self._word(clip)
-        if word in override.map:
-            return override.map[word]
-        return None if word in override.drop else self.map.get(word)
+        words = emotion_words(clip.emotion) if self.field == "emotion" else (clip.objective_class,)
+        return {
+            word: override.map.get(word) or (None if word in override.drop else self.map.get(word))
+            for word in words
+            if word
+        }
 
 
 def scheme(name_or_classes: str | int) -> LabelScheme:
@@ -187,9 +211,9 @@ def _load(name: str) -> LabelScheme:
     return LabelScheme.read({"name": name, **load_table("labels", name)}, where=f"manifests/labels/{name}.toml")
 
 
-def _names(drop: ClipDrop, clip: Clip, word: str) -> bool:
+def _names(drop: ClipDrop, clip: Clip, words: tuple[str, ...]) -> bool:
     return (
         (drop.database, drop.clip.casefold()) == (clip.database, clip.clip.casefold())
         and person_of("", drop.subject) == person_of("", clip.subject)
-        and drop.emotion in ("", word)
+        and drop.emotion in ("", *words)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from merprep.manifest_data import load_table
@@ -28,6 +29,18 @@ def emotion_word(raw: str) -> str:
     """
     word = " ".join(raw.split()).casefold()
     return _spellings().get(word, word)
+
+
+def emotion_words(raw: str) -> tuple[str, ...]:
+    """Return the emotions that an annotation names: one, or several where it joins them with ``+``.
+
+    Examples
+    --------
+    >>> emotion_words("Surprise+Positive"), emotion_words("happiness/amusement"), emotion_words("")
+    (('surprise', 'positive'), ('happiness',), ())
+    """
+    words = [emotion_word(part) for part in re.split(r"[+,&]", raw)]
+    return tuple(dict.fromkeys(word for word in words if word))
 
 
 def known_emotions() -> tuple[str, ...]:
