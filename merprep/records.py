@@ -13,6 +13,7 @@ from merprep.errors import UsageError
 
 ApexSource = Literal["annotated", "errata", "midpoint", "spotted", "none"]
 Status = Literal["ok", "excluded"]
+_FIRST = "?first="
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,8 @@ class FrameSet:
     ----------
     pattern : str
         POSIX path relative to the root; the run of ``#`` in its last component stands for the file number, zero
-        padded to the length of the run. A pattern without ``#`` names a video file.
+        padded to the length of the run. A pattern without ``#`` names a video file; ``?first=N`` behind it says the
+        number of its first frame where that is not 1 (``?`` stands in no file name that Windows allows).
     numbers : tuple of int
         The file numbers that exist, ascending.
 
@@ -36,6 +38,9 @@ class FrameSet:
     '46-47 49'
     >>> frames.nearest(48)
     47
+    >>> video = FrameSet("video/spNO.1_a_355.mp4?first=355", (355, 356, 357))
+    >>> video.is_video, video.path(356), video.index(356)
+    (True, 'video/spNO.1_a_355.mp4', 1)
     """
 
     pattern: str = ""
@@ -49,7 +54,7 @@ class FrameSet:
         folder, _, name = self.pattern.rpartition("/")
         found = list(re.finditer(r"#+", name))
         if not found:
-            return self.pattern
+            return self.pattern.partition(_FIRST)[0]
         start, stop = found[-1].span()
         name = f"{name[:start]}{number:0{stop - start}d}{name[stop:]}"
         return f"{folder}/{name}" if folder else name
@@ -58,6 +63,20 @@ class FrameSet:
     def is_video(self) -> bool:
         """Whether the frames are inside one video file."""
         return bool(self.pattern) and "#" not in PurePosixPath(self.pattern).name
+
+    @property
+    def first(self) -> int:
+        """The number of the first frame of a video file."""
+        return int(self.pattern.partition(_FIRST)[2] or 1)
+
+    def index(self, number: int) -> int:
+        """Return the place, from 0, of a frame in its video file."""
+        return number - self.first
+
+    @classmethod
+    def of_video(cls, path: str, numbers: tuple[int, ...], first: int = 1) -> FrameSet:
+        """Make the frames of a video file whose first frame has the number `first`."""
+        return cls(path if first == 1 else f"{path}{_FIRST}{first}", numbers)
 
     def nearest(self, number: int) -> int | None:
         """Return the existing file number nearest to `number` (the lower of two), or None without frames."""

@@ -14,7 +14,8 @@ from merprep.manifest_data import load_table, table_names
 
 # The columns of a sheet that mean something here; everything else in a sheet is ignored.
 SHEET_FIELDS = (
-    "subject", "clip", "onset", "apex", "offset", "action_units", "emotion", "objective_class", "fps", "remark",
+    "subject", "clip", "video", "kind", "onset", "apex", "offset", "duration", "action_units", "emotion",
+    "objective_class", "fps", "remark",
 )  # fmt: skip
 
 
@@ -50,6 +51,16 @@ class Layout(StageConfig):
     levels : tuple of str
         One regular expression a folder level below the root, with the groups ``subject``, ``clip`` and, where the
         folders are the annotation, ``emotion``.
+    of : {"folders", "videos", "images"}
+        What the last level names: folders of frames, video files, or images that are a clip each.
+    shared : bool
+        Whether one of them holds several clips (a whole recording); the clips are then cut out by onset and offset.
+    key : str
+        The name of a row's folder or file (the group ``clip``), made of the row's fields: ``{video}``,
+        ``{subject}_{clip}_{onset}``.
+    begins : int, "onset" or "fit"
+        The number of the first frame of a video file; "fit" is the onset where the video is as long as the clip,
+        and 1 where it is not.
     file : str
         The name of a frame, as a regular expression.
     named : str
@@ -62,7 +73,11 @@ class Layout(StageConfig):
     about: str = ""
     named: str = ""
     levels: tuple[str, ...] = Field(min_length=1)
-    file: str
+    of: Literal["folders", "videos", "images"] = "folders"
+    shared: bool = False
+    key: str = "{clip}"
+    begins: int | Literal["onset", "fit"] = 1
+    file: str = ""
     lead_in: bool = False
     example: str = ""
 
@@ -72,6 +87,11 @@ class Layout(StageConfig):
         for level in levels:
             re.compile(level)
         return levels
+
+    @field_validator("key")
+    @classmethod
+    def _names_fields(cls, key: str) -> str:
+        return _template(key)
 
     def matches(self, level: int, name: str) -> re.Match[str] | None:
         """Match the name of a folder at one level, without regard to case."""
@@ -89,21 +109,68 @@ class SheetVersion(StageConfig):
     has: tuple[str, ...] = ()
 
 
+class Derived(StageConfig):
+    """A field that is part of another: the first group of a pattern that the other begins with."""
+
+    of: str
+    pattern: str
+
+
 class SheetSpec(StageConfig):
-    """The coding sheet: names it goes by, where the table is in it, how its columns are spelt."""
+    """The coding sheet: names it goes by, where the table is in it, how its columns are spelt.
+
+    Attributes
+    ----------
+    kinds : dict
+        For sheets that also code macro-expressions: ``micro`` and ``macro``, and how their column writes each.
+        A clip's kind is its `variant`.
+    derived : dict
+        By field, where it is found inside another.
+    clip_id : str
+        The name of a clip, made of the row's fields, where the column alone does not tell clips apart.
+    indicators : dict
+        By emotion, the column that is 1 where a clip shows it, for sheets with several emotions a clip.
+    """
 
     files: tuple[str, ...]
     sheets: tuple[str, ...] = ()
     required: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
+    kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    derived: dict[str, Derived] = Field(default_factory=dict)
+    clip_id: str = "{clip}"
+    indicators: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     versions: tuple[SheetVersion, ...] = ()
 
     @model_validator(mode="after")
     def _known_fields(self) -> Self:
-        unknown = sorted({*self.columns, *self.required} - set(SHEET_FIELDS))
+        unknown = sorted({*self.columns, *self.required, *self.derived} - set(SHEET_FIELDS))
         if unknown:
             raise ValueError(f"unknown fields {', '.join(unknown)}; there are {', '.join(SHEET_FIELDS)}")
         return self
+
+
+class Join(StageConfig):
+    """Fields that another database's sheet gives, for rows of the same clip and kind."""
+
+    database: str
+    fields: tuple[str, ...]
+
+
+class Part(StageConfig):
+    """A part of a database with a folder and a sheet of its own (a split of a challenge); a clip's `variant`.
+
+    Attributes
+    ----------
+    folder : str
+        What a folder on the way to its clips is called, as a regular expression.
+    files : tuple of str
+        What its sheet is called.
+    """
+
+    name: str
+    folder: str
+    files: tuple[str, ...]
 
 
 class PublishedTable(StageConfig):
@@ -117,6 +184,14 @@ class PublishedTable(StageConfig):
 
 class DatabaseSpec(StageConfig):
     """A database: identity, people, layouts, sheet, published counts.
+
+    Attributes
+    ----------
+    numbering : {"files", "either"}
+        What the sheet's numbers count: the files' own numbers; or, for "either", those or another count of the same
+        frames (the recording's, the clip's), which is then shifted onto the files.
+    experimental : str
+        Why the description is not to be relied on; empty where it is.
 
     Examples
     --------
@@ -141,6 +216,10 @@ class DatabaseSpec(StageConfig):
     layouts: tuple[Layout, ...]
     sheet: SheetSpec | None = None
     published: tuple[PublishedTable, ...] = ()
+    joins: tuple[Join, ...] = ()
+    parts: tuple[Part, ...] = ()
+    numbering: Literal["files", "either"] = "files"
+    experimental: str = ""
 
     @model_validator(mode="after")
     def _sheet_where_needed(self) -> Self:
@@ -222,11 +301,24 @@ def spec(name: str, variant: str | None = None) -> DatabaseSpec:
         raise UnknownNameError.among("database", name, names())
     if variant is None:
         return found[0]
+    if variant.lower() in {part.name for part in found[0].parts}:
+        return found[0].model_copy(
+            update={"parts": tuple(part for part in found[0].parts if part.name == variant.lower())}
+        )
     family = [s for s in _all() if s.persons == found[0].persons and s.variant]
     chosen = [s for s in family if s.variant == variant.lower()]
     if not chosen:
-        raise UnknownNameError.among(f"variant of {found[0].id}", variant, [s.variant for s in family] or ["none"])
+        known = [part.name for part in found[0].parts] or [s.variant for s in family] or ["none"]
+        raise UnknownNameError.among(f"variant of {found[0].id}", variant, known)
     return chosen[0]
+
+
+def _template(text: str) -> str:
+    """Return a template of fields, if it is one."""
+    unknown = sorted(set(re.findall(r"\{([^{}]*)\}", text)) - set(SHEET_FIELDS))
+    if unknown:
+        raise ValueError(f"{text!r} names unknown fields: {', '.join(unknown)}; there are {', '.join(SHEET_FIELDS)}")
+    return text
 
 
 def _plain(text: str) -> str:
