@@ -2,8 +2,8 @@
 
 The grammar is that of the released sheets: units joined by ``+`` or commas (also the full-width one); a side ``L``,
 ``R`` or ``A`` (asymmetric); a part ``T`` or ``B`` (top, bottom); an intensity ``A`` to ``E`` or two of them
-(``10A/B``); ``ref(7B)`` for a reflex; ``or`` between alternatives; ``?`` for doubt; ``(k)`` for a unit that is kept
-over the whole clip. What is none of these is kept as a remark.
+(``10A/B``); ``ref(7B)`` for a reflex; ``or`` or ``/`` between alternatives; ``?`` for doubt; ``(k)`` for a unit that
+is kept over the whole clip. What is none of these is kept as a remark.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _UNIT = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _REFLEX = re.compile(r"ref\s*\((?P<inside>.*)\)$", re.IGNORECASE)
-_OR = re.compile(r"\s*\bor\b\s*|(?<=\d)or(?=[LRATB]{0,2}\d)", re.IGNORECASE)
+_OR = re.compile(r"\s*\bor\b\s*|(?<=\d)or(?=[LRATB]{0,2}\d)|(?:(?<=\d)|(?<=\d[A-E]))/(?=[LRATB]{0,2}\d)", re.IGNORECASE)
 _NOTHING = {"", "null", "none", "nan", "/", "-", "n/a"}
 
 
@@ -140,13 +140,15 @@ def parse_action_units(text: str | float | None) -> ActionUnits:
         found = _alternatives(piece, 1 + max((unit.choice for unit in units), default=0))
         if found:
             units.extend(found)
-        elif piece != "?":
+        else:
             remarks.append(piece)
     return ActionUnits(units, tuple(remarks))
 
 
 def unit_numbers(units: Iterable[ActionUnit]) -> frozenset[int]:
-    """Return the set of numbers that a coding stands for: no reflexes, and the first of each alternative.
+    """Return the set of numbers that a coding stands for, the first of each alternative.
+
+    Reflexes do not count, nor units that are kept over the whole clip: they are no part of the expression.
 
     Examples
     --------
@@ -156,7 +158,7 @@ def unit_numbers(units: Iterable[ActionUnit]) -> frozenset[int]:
     taken: set[int] = set()
     numbers: set[int] = set()
     for unit in units:
-        if unit.reflex or (unit.choice and unit.choice in taken):
+        if unit.reflex or unit.kept or (unit.choice and unit.choice in taken):
             continue
         taken.add(unit.choice)
         numbers.add(unit.number)
@@ -192,6 +194,10 @@ def _alternatives(piece: str, choice: int) -> list[ActionUnit]:
         inside = [_unit(part) for part in _pieces(reflex["inside"])]
         return [] if None in inside else [replace(unit, reflex=True) for unit in inside if unit]
     inner = piece[1:-1] if re.fullmatch(r"\([^()]*\)", piece) else piece
+    joined = _pieces(inner)
+    if len(joined) > 1:
+        together = [_unit(part) for part in joined]
+        return [] if None in together else [unit for unit in together if unit]
     units = [_unit(part) for part in _OR.split(inner)]
     if not units or None in units:
         return []

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,6 +49,16 @@ UNITS = st.builds(
         ("AD31+M58", ["AD31", "M58"]),
         ("4,24,6+12+15", ["4", "24", "6", "12", "15"]),
         ("80 (big swallow)", ["80 (big swallow)"]),
+        ("A12", ["A12"]),
+        ("4A/B", ["4A/B"]),
+        ("9+4", ["9", "4"]),
+        ("2+1", ["2", "1"]),
+        ("16+24", ["16", "24"]),
+        ("7D", ["7D"]),
+        ("AD38+AD39", ["AD38", "AD39"]),
+        ("T28+14", ["T28", "14"]),
+        ("(4+7)", ["4", "7"]),
+        ("74+80+43+45", ["74", "80", "43", "45"]),
     ],
 )
 def test_every_cell_of_the_released_sheets_is_read(cell: str | float, units: list[str]) -> None:
@@ -55,7 +67,9 @@ def test_every_cell_of_the_released_sheets_is_read(cell: str | float, units: lis
     assert found.remarks == ()
 
 
-@pytest.mark.parametrize("cell", ["L12 or L14", "(R6 or R12)+R15", "R14A or 17A or 24A", "14or23", "10or11"])
+@pytest.mark.parametrize(
+    "cell", ["L12 or L14", "(R6 or R12)+R15", "R14A or 17A or 24A", "14or23", "10or11", "12/14", "4A/7", "74/80/43/45"]
+)
 def test_alternatives_share_a_choice(cell: str) -> None:
     units = parse_action_units(cell)
     choices = [unit.choice for unit in units]
@@ -88,6 +102,16 @@ def test_written_units_read_back_the_same(units: list[ActionUnit]) -> None:
     assert list(parse_action_units(str(ActionUnits(units)))) == units
 
 
+@given(st.lists(st.lists(UNITS.filter(lambda unit: not unit.reflex), min_size=1, max_size=3), max_size=4))
+def test_alternatives_read_back_as_alternatives(groups: list[list[ActionUnit]]) -> None:
+    units: list[ActionUnit] = []
+    choice = 0
+    for group in groups:
+        choice += len(group) > 1
+        units += [replace(unit, choice=choice if len(group) > 1 else 0) for unit in group]
+    assert list(parse_action_units(str(ActionUnits(units)))) == units
+
+
 @given(st.text(max_size=30))
 def test_reading_what_was_written_changes_nothing_more(text: str) -> None:
     once = parse_action_units(text)
@@ -110,3 +134,12 @@ def test_only_the_set_of_units_decides_the_objective_class() -> None:
 def test_reflexes_and_later_alternatives_do_not_count() -> None:
     assert unit_numbers(parse_action_units("(R6 or R12)+R15+ref(43)")) == {6, 15}
     assert objective_class("ref(7B)+12") == "I"
+
+
+def test_units_that_are_kept_over_the_clip_do_not_count() -> None:
+    assert objective_class("4(k)+L12") == "I"
+    assert unit_numbers(parse_action_units("AU4(k)+L7")) == {7}
+
+
+def test_doubt_alone_is_kept_as_a_remark() -> None:
+    assert (list(parse_action_units("?")), str(parse_action_units("?"))) == ([], "?")
