@@ -1,0 +1,80 @@
+"""What every flow estimator is: a name, its parameters, and one call over a batch of checked pairs."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.config import StageConfig
+
+Images = NDArray[np.float32]
+Fields = NDArray[np.float32]
+P = TypeVar("P", bound=StageConfig)
+
+
+class Estimator(ABC, Generic[P]):
+    """An optical-flow method, set up and ready for pairs of images.
+
+    A subclass names itself, gives its parameters as a `StageConfig` (`model`) and computes fields. Images reach it
+    checked: grey, float32, 0 to 255, finite, of one shape.
+
+    Parameters
+    ----------
+    **parameters
+        Values that differ from the defaults of `model`.
+
+    Raises
+    ------
+    ConfigError
+        Where a parameter is unknown or out of range.
+    """
+
+    name: ClassVar[str]
+    devices: ClassVar[tuple[str, ...]] = ("cpu",)
+
+    model: type[P]
+
+    def __init__(self, **parameters: Any) -> None:
+        self.parameters: P = self.model.read(parameters, where=f"flow method {self.name}")
+
+    @abstractmethod
+    def fields(self, onset: Images, apex: Images, *, threads: int | None = None) -> Fields:
+        """Compute the flow of each pair.
+
+        Parameters
+        ----------
+        onset, apex : (N, H, W) float32
+            Grey, 0 to 255.
+        threads : int, optional
+            How many pairs are worked on at once; None takes one a core.
+
+        Returns
+        -------
+        (N, 2, H, W) float32
+            u right-positive, v down-positive, in pixels: onset(x) = apex(x + flow(x)).
+        """
+
+
+def in_threads(work: Callable[[range], None], count: int, threads: int | None) -> None:
+    """Split the numbers 0 to `count` into one run for each thread and work on them at once.
+
+    Examples
+    --------
+    >>> seen = []
+    >>> in_threads(lambda numbers: seen.extend(numbers), 5, threads=2)
+    >>> sorted(seen)
+    [0, 1, 2, 3, 4]
+    """
+    runs = max(1, min(threads or os.cpu_count() or 1, count))
+    if runs == 1:
+        work(range(count))
+        return
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(runs) as pool:
+        list(pool.map(work, [range(first, count, runs) for first in range(runs)]))
