@@ -8,6 +8,7 @@ import numpy as np
 
 from merprep.errors import FaceError
 from merprep.faces.backends.base import Backend, DetectedFace, FaceBox, Image
+from merprep.faces.geometry import Affine, apply
 
 
 @dataclass(frozen=True)
@@ -31,22 +32,31 @@ class FoundFace:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """One way to look again: borders of `pad` times the size, then enlarged `zoom` times."""
+    """One way to look: borders of `pad` times the size, enlarged `zoom` times, turned by quarters, or in finer detail.
+
+    `sides` is the range of the longer side, px, for which it is worth its time.
+    """
 
     name: str
-    pad: float
-    zoom: float
+    pad: float = 0.0
+    zoom: float = 1.0
+    quarters: int = 0
+    detail: int = 1
+    sides: tuple[int, int] = (0, 1 << 16)
 
 
 # Borders are replicated, never reflected: mirrored eyes break the mesh (of 442 real faces 273 came out
 # plausible, against all 442).
 _LADDER = (
-    _Attempt("as it is", 0.0, 1.0),
-    _Attempt("with borders", 0.3, 1.0),
-    _Attempt("enlarged twice, with borders", 0.3, 2.0),
-    _Attempt("with wide borders", 1.0, 1.0),
+    _Attempt("as it is"),
+    _Attempt("with borders", pad=0.3),
+    _Attempt("enlarged twice, with borders", pad=0.3, zoom=2.0, sides=(0, 1000)),
+    _Attempt("with wide borders", pad=1.0),
+    _Attempt("in finer detail", detail=4, sides=(640, 1 << 16)),
+    _Attempt("turned by 90 degrees", quarters=1),
+    _Attempt("turned by 270 degrees", quarters=3),
+    _Attempt("turned by 180 degrees", quarters=2),
 )
-_ENLARGE_BELOW = 1000  # px of the longer side; above, enlarging costs much and does not help
 
 
 def find_face(image: Image, backend: Backend, *, where: str | None = None) -> FoundFace:
@@ -70,7 +80,7 @@ def find_face(image: Image, backend: Backend, *, where: str | None = None) -> Fo
     """
     tried = []
     for attempt in _LADDER:
-        if attempt.zoom > 1 and max(image.shape[:2]) > _ENLARGE_BELOW:
+        if not attempt.sides[0] <= max(image.shape[:2]) <= attempt.sides[1]:
             continue
         tried.append(attempt.name)
         found = _look(image, backend, attempt)
@@ -86,17 +96,17 @@ def find_face(image: Image, backend: Backend, *, where: str | None = None) -> Fo
 
 
 def _look(image: Image, backend: Backend, attempt: _Attempt) -> FoundFace | None:
-    changed, shift = _changed(image, attempt)
-    boxes = backend.find(changed)
+    changed, back = _changed(image, attempt)
+    boxes = backend.find(changed, detail=attempt.detail)
     for box in boxes:
         face = backend.mark(changed, box)
         if face is not None and np.isfinite(face.landmarks).all():
-            return FoundFace(_undone(face, shift, attempt.zoom), len(boxes), attempt.name)
+            return FoundFace(_undone(face, back), len(boxes), attempt.name)
     return None
 
 
-def _changed(image: Image, attempt: _Attempt) -> tuple[Image, float]:
-    """Return the image with borders and enlarged, and the width of the border before enlarging."""
+def _changed(image: Image, attempt: _Attempt) -> tuple[Image, Affine]:
+    """Return the image as the attempt wants it, and the transform of points from it back to the image."""
     import cv2
 
     border = round(attempt.pad * max(image.shape[:2]))
@@ -105,17 +115,25 @@ def _changed(image: Image, attempt: _Attempt) -> tuple[Image, float]:
     if attempt.zoom != 1:
         size = (round(image.shape[1] * attempt.zoom), round(image.shape[0] * attempt.zoom))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return image, float(border)
+    turned = np.ascontiguousarray(np.rot90(image, attempt.quarters))
+    # Enlarging keeps the image's edges, so pixel centres move by half a pixel less than the scale says.
+    shift = 0.5 / attempt.zoom - 0.5 - border
+    unzoom = np.array([[1 / attempt.zoom, 0.0, shift], [0.0, 1 / attempt.zoom, shift]])
+    unturn = _unturning(attempt.quarters, image.shape[1] - 1, image.shape[0] - 1)
+    return turned, np.column_stack([unzoom[:, :2] @ unturn[:, :2], apply(unzoom, unturn[:, 2][np.newaxis])[0]])
 
 
-def _undone(face: DetectedFace, border: float, zoom: float) -> DetectedFace:
+def _unturning(quarters: int, right: int, bottom: int) -> Affine:
+    """Return the map of points from an image turned counterclockwise by `numpy.rot90` back to the upright one."""
+    maps = ([[1, 0, 0], [0, 1, 0]], [[0, -1, right], [1, 0, 0]], [[-1, 0, right], [0, -1, bottom]],
+            [[0, 1, 0], [-1, 0, bottom]])  # fmt: skip
+    return np.array(maps[quarters % 4], np.float64)
+
+
+def _undone(face: DetectedFace, back: Affine) -> DetectedFace:
     box = face.box
-    # Resizing keeps the image's edges, so pixel centres move by half a pixel less than the scale says.
-    landmarks = (face.landmarks + 0.5) / zoom - 0.5 - border
-    return replace(face, landmarks=landmarks, box=_moved(box, border, zoom))
-
-
-def _moved(box: FaceBox, border: float, zoom: float) -> FaceBox:
-    return replace(
-        box, x=box.x / zoom - border, y=box.y / zoom - border, width=box.width / zoom, height=box.height / zoom
-    )
+    corners = apply(back, np.array([[box.x, box.y], [box.x + box.width, box.y + box.height]]))
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    angle = box.angle + float(np.arctan2(back[1, 0], back[0, 0]))
+    moved = FaceBox(low[0], low[1], high[0] - low[0], high[1] - low[1], box.score, angle)
+    return replace(face, landmarks=apply(back, face.landmarks), box=moved)

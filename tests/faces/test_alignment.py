@@ -130,6 +130,33 @@ def test_faces_from_40_to_600_pixels_are_found(size: tuple[int, int]) -> None:
     assert np.linalg.norm(found - nose) < 0.035 * min(size)
 
 
+@pytest.mark.parametrize("degrees", [20, 50, 90, 180, 270])
+def test_faces_turned_in_the_image_plane_are_found_and_set_upright(degrees: int) -> None:
+    frame = render_clip(subject=2, n_frames=1, size=(320, 240)).frames[0]
+    turn = cv2.getRotationMatrix2D((159.5, 119.5), degrees, 1)
+    upright = align(frame)
+    turned = align(cv2.warpAffine(frame, turn, (320, 240), borderMode=cv2.BORDER_REPLICATE))
+    original = apply(inverse(upright.transform), upright.landmarks.astype(np.float64))
+    found = apply(inverse(turned.transform), turned.landmarks.astype(np.float64))
+    assert float(np.sqrt(((found - apply(turn, original)) ** 2).mean())) < 1.0
+
+
+def test_a_small_face_in_a_large_picture_is_found() -> None:
+    frame = render_clip(subject=2, n_frames=1, size=(192, 144)).frames[0]
+    large = np.full((1088, 2040, 3), 120, np.uint8)
+    large[300:444, 500:692] = frame
+    face = align(large)
+    assert face.attempt == "in finer detail"
+    assert 500 < face.box.x < 692
+    assert 300 < face.box.y < 444
+
+
+def test_dark_pictures_are_found_where_they_were_bright() -> None:
+    frame = render_clip(subject=2, n_frames=1, size=(320, 240)).frames[0]
+    bright, dark = align(frame), align((frame * 0.15).astype(np.uint8))
+    assert float(np.sqrt(((dark.landmarks - bright.landmarks) ** 2).mean())) < 3.0
+
+
 def test_the_largest_of_several_faces_is_aligned_and_the_count_told(astronaut: np.ndarray) -> None:
     face = astronaut[0:240, 100:350]
     small = cv2.resize(face, (125, 120), interpolation=cv2.INTER_AREA)

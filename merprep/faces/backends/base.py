@@ -70,13 +70,15 @@ class Backend(Protocol):
     name: str
     scheme: str
 
-    def find(self, image: Image) -> list[FaceBox]:
+    def find(self, image: Image, *, detail: int = 1) -> list[FaceBox]:
         """Return the boxes of all faces, the largest first.
 
         Parameters
         ----------
         image : (H, W) or (H, W, 3) uint8
             Grey or BGR.
+        detail : int
+            How many times finer than usual to look, for faces that are small in a large image.
         """
 
     def mark(self, image: Image, box: FaceBox) -> DetectedFace | None:
