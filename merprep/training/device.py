@@ -44,9 +44,10 @@ def workers(jobs: int | None, parameters: int, device: str, tasks: int) -> tuple
     Parameters
     ----------
     jobs : int, optional
-        As asked for; None fills the machine with small networks and gives large ones all of it.
+        As asked for; None fills the machine with small networks and gives large ones all of it. Baselines are done
+        sooner than workers would have started.
     parameters : int
-        Of the network.
+        Of the network; 0 for a baseline.
     tasks : int
         Folds that are left to run.
 
@@ -58,6 +59,6 @@ def workers(jobs: int | None, parameters: int, device: str, tasks: int) -> tuple
     cores = os.cpu_count() or 1
     small = parameters < SMALL
     if jobs is None:
-        jobs = cores if small and device == "cpu" else 1
+        jobs = cores if 0 < parameters < SMALL and device == "cpu" else 1
     jobs = max(1, min(jobs, tasks))
     return jobs, 1 if small else max(1, cores // jobs)
