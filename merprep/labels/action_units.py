@@ -193,7 +193,7 @@ def _alternatives(piece: str, choice: int) -> list[ActionUnit]:
     if reflex:
         inside = [_unit(part) for part in _pieces(reflex["inside"])]
         return [] if None in inside else [replace(unit, reflex=True) for unit in inside if unit]
-    inner = piece[1:-1] if re.fullmatch(r"\([^()]*\)", piece) else piece
+    inner = _unwrapped(piece)
     joined = _pieces(inner)
     if len(joined) > 1:
         together = [_unit(part) for part in joined]
@@ -203,6 +203,16 @@ def _alternatives(piece: str, choice: int) -> list[ActionUnit]:
         return []
     several = len(units) > 1
     return [replace(unit, choice=choice) if several else unit for unit in units if unit]
+
+
+def _unwrapped(piece: str) -> str:
+    """Return what stands in brackets that enclose the whole piece, else the piece."""
+    depth = 0
+    for index, letter in enumerate(piece):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0:
+            return piece[1:-1] if index and index + 1 == len(piece) and piece[0] == "(" else piece
+    return piece
 
 
 def _unit(text: str) -> ActionUnit | None:
