@@ -14,8 +14,9 @@ from merprep.manifest_data import load_table, table_names
 
 # The columns of a sheet that mean something here; everything else in a sheet is ignored.
 SHEET_FIELDS = (
-    "subject", "clip", "video", "kind", "onset", "apex", "offset", "duration", "action_units", "emotion",
-    "objective_class", "fps", "remark",
+    "subject", "clip", "video", "kind", "onset", "apex", "apex_last", "offset", "duration", "action_units", "emotion",
+    "self_report", "objective_class", "fps", "remark", "first", "last",
+    "onset2", "offset2", "duration2", "onset3", "offset3", "duration3",
 )  # fmt: skip
 
 
@@ -61,6 +62,11 @@ class Layout(StageConfig):
     begins : int, "onset" or "fit"
         The number of the first frame of a video file; "fit" is the onset where the video is as long as the clip,
         and 1 where it is not.
+    global_numbers : bool
+        Whether frames bear the recorder's own numbers, so that a row without a recording of its name is found in
+        the recording of its subject that has its frames.
+    beside : tuple of str
+        Folders known to stand beside the frames, which hold no clips.
     file : str
         The name of a frame, as a regular expression.
     named : str
@@ -77,6 +83,8 @@ class Layout(StageConfig):
     shared: bool = False
     key: str = "{clip}"
     begins: int | Literal["onset", "fit"] = 1
+    global_numbers: bool = False
+    beside: tuple[str, ...] = ()
     file: str = ""
     lead_in: bool = False
     example: str = ""
@@ -103,10 +111,21 @@ class Layout(StageConfig):
 
 
 class SheetVersion(StageConfig):
-    """A version of a coding sheet, told by the fields that it has."""
+    """A version of a coding sheet, told by the fields that it has and the name of its file.
+
+    Attributes
+    ----------
+    sets : dict of str
+        By field, a cell that holds for every row without standing in the sheet.
+    lacks : str
+        What a user is told that this version does not have.
+    """
 
     name: str
     has: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    sets: dict[str, str] = Field(default_factory=dict)
+    lacks: str = ""
 
 
 class Derived(StageConfig):
@@ -128,12 +147,27 @@ class SheetSpec(StageConfig):
         By field, where it is found inside another.
     clip_id : str
         The name of a clip, made of the row's fields, where the column alone does not tell clips apart.
+    parser : str
+        A module of `merprep.databases.parsers`, for workbooks that are more than one table with a header.
+    not_sheets : tuple of str
+        Sheets of the workbook that belong to another database or variant.
+    beside : tuple of str
+        Sheets of the workbook whose rows are no clips, but are counted in the report.
+    not_annotated : tuple of str
+        How the sheet writes that a frame is not annotated, beside the usual ``/`` and ``-1``.
+    second : dict of str
+        For sheets with several expressions a row: what the second of a clip is called, where it has a name.
     indicators : dict
         By emotion, the column that is 1 where a clip shows it, for sheets with several emotions a clip.
     """
 
     files: tuple[str, ...]
     sheets: tuple[str, ...] = ()
+    not_sheets: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    parser: str = ""
+    not_annotated: tuple[str, ...] = ()
+    second: dict[str, str] = Field(default_factory=dict)
     required: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -192,6 +226,10 @@ class DatabaseSpec(StageConfig):
         frames (the recording's, the clip's), which is then shifted onto the files.
     experimental : str
         Why the description is not to be relied on; empty where it is.
+    unlabelled : str
+        Why there is nothing to ingest; empty where there is.
+    base : str
+        The table that a variant stands in.
 
     Examples
     --------
@@ -206,6 +244,8 @@ class DatabaseSpec(StageConfig):
     fps: float
     subject: str
     variant: str = ""
+    base: str = ""
+    unlabelled: str = ""
     labels_from: Literal["sheet", "folders"] = "sheet"
     apex: Literal["annotated", "midpoint"] = "annotated"
     inside: str = ""
@@ -213,7 +253,7 @@ class DatabaseSpec(StageConfig):
     citation: Citation
     agreement: Agreement
     image: ImageSpec
-    layouts: tuple[Layout, ...]
+    layouts: tuple[Layout, ...] = ()
     sheet: SheetSpec | None = None
     published: tuple[PublishedTable, ...] = ()
     joins: tuple[Join, ...] = ()
@@ -223,7 +263,7 @@ class DatabaseSpec(StageConfig):
 
     @model_validator(mode="after")
     def _sheet_where_needed(self) -> Self:
-        if self.labels_from == "sheet" and self.sheet is None:
+        if self.labels_from == "sheet" and self.sheet is None and not self.unlabelled:
             raise ValueError("a database labelled by a sheet needs a [sheet]")
         return self
 
@@ -262,7 +302,7 @@ class DatabaseSpec(StageConfig):
             "emotions": {entry.table: entry.emotions for entry in self.published},
             "fps": self.fps,
             "layouts": {layout.name: layout.example for layout in self.layouts},
-            "sheet": list(self.sheet.files) if self.sheet else "none: the folders name the emotion",
+            "sheet": list(self.sheet.files) if self.sheet else self.unlabelled or "none: the folders name the emotion",
             "agreement": self.agreement.url,
             "citation": self.citation.text,
             "doi": self.citation.doi,
@@ -305,7 +345,7 @@ def spec(name: str, variant: str | None = None) -> DatabaseSpec:
         return found[0].model_copy(
             update={"parts": tuple(part for part in found[0].parts if part.name == variant.lower())}
         )
-    family = [s for s in _all() if s.persons == found[0].persons and s.variant]
+    family = [s for s in _all() if s.base == found[0].base and s.variant]
     chosen = [s for s in family if s.variant == variant.lower()]
     if not chosen:
         known = [part.name for part in found[0].parts] or [s.variant for s in family] or ["none"]
@@ -336,4 +376,4 @@ def _read(name: str) -> list[DatabaseSpec]:
     variants: dict[str, dict[str, Any]] = table.pop("variants", {})
     if not variants:
         return [DatabaseSpec.read(table, where=where)]
-    return [DatabaseSpec.read({**table, **own, "variant": key}, where=where) for key, own in variants.items()]
+    return [DatabaseSpec.read({**table, **own, "variant": key, "base": name}, where=where) for key, own in variants.items()]
