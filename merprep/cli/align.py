@@ -32,9 +32,7 @@ def align(
     from merprep.faces import AlignConfig
 
     config = AlignConfig.read({"backend": backend}, where="merprep align")
-    report = stages.align(
-        out.workspace, config, frames=frames.value, jobs=jobs, device=device, progress=out.progress()
-    )
+    report = stages.align(out.workspace, config, frames=frames.value, jobs=jobs, device=device, progress=out.progress())
     out.stage(report)
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
                   "outputs": list(report.outputs)})  # fmt: skip

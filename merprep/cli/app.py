@@ -7,7 +7,22 @@ from typing import Annotated
 import typer
 
 from merprep import __version__
-from merprep.cli import align, bench, cite, config, databases, demo, doctor, flow, imports, ingest, labels, show, train
+from merprep.cli import (
+    align,
+    bench,
+    cite,
+    config,
+    databases,
+    demo,
+    doctor,
+    flow,
+    imports,
+    ingest,
+    labels,
+    predict,
+    show,
+)
+from merprep.cli import train as train_commands
 from merprep.cli import weights as weights_commands
 from merprep.cli.command import add_command
 
@@ -37,7 +52,8 @@ add_command(app, cite.cite, panel=_PREPARE)
 add_command(app, align.align, panel=_FEATURES)
 add_command(app, flow.flow, panel=_FEATURES)
 app.add_typer(imports.app, name="import", rich_help_panel=_FEATURES)
-add_command(app, train.train, panel=_NETWORKS)
+add_command(app, train_commands.train, panel=_NETWORKS)
+add_command(app, predict.predict, panel=_NETWORKS)
 add_command(app, show.show, panel=_NETWORKS)
 add_command(app, doctor.doctor, panel=_MACHINE)
 app.add_typer(weights_commands.app, name="weights", rich_help_panel=_MACHINE)

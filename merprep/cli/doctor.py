@@ -6,7 +6,7 @@ from merprep.cli.output import Output
 
 
 def doctor(out: Output) -> None:
-    """Check the OpenCV build, weights, landmarks, flow engine, torch device and disk, and say how to mend what is wrong.
+    """Check OpenCV's build, weights, landmarks, flow engine, torch device and disk; say how to mend what is wrong.
 
     Example: merprep doctor
     """

@@ -30,8 +30,9 @@ def list_(out: Output) -> None:
 
 def fetch(
     out: Output,
-    name: Annotated[str | None, typer.Argument(help="One of `weights list`; all of the default backend's if none.")]
-    = None,
+    name: Annotated[
+        str | None, typer.Argument(help="One of `weights list`; all of the default backend's if none.")
+    ] = None,
 ) -> None:
     """Fetch weights into the cache and check their SHA-256.
 

@@ -19,7 +19,9 @@ def run(*arguments):
 
 def commands():
     groups = [name for name in ("import", "weights", "config", "bench")]
-    return [[command.callback.__name__.rstrip("_")] for command in app.registered_commands] + [[name] for name in groups]
+    return [[command.callback.__name__.rstrip("_")] for command in app.registered_commands] + [
+        [name] for name in groups
+    ]
 
 
 def test_help_names_every_command_under_its_task():
