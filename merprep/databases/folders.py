@@ -20,7 +20,10 @@ _LISTED = 12
 
 @dataclass(frozen=True)
 class ClipFolder:
-    """A folder of frames: what its place says of subject, clip and emotion, and the path below the root (POSIX)."""
+    """A folder of frames, a video file or an image that is a clip of its own.
+
+    What its place says of subject, clip (or recording) and emotion, and its path below the root (POSIX).
+    """
 
     subject: str
     clip: str
@@ -55,6 +58,7 @@ class FoundLayout:
 class _Candidate:
     root: Path
     levels: tuple[str, ...]
+    of: str = "folders"
     clips: list[ClipFolder] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
@@ -120,25 +124,29 @@ def _checked(root: Path) -> Path:
 
 def _search(spec: DatabaseSpec, root: Path) -> Iterator[_Candidate]:
     """Walk down from the named folder, without entering the subjects' folders of a root that was found."""
-    shapes = list(dict.fromkeys(layout.levels for layout in spec.layouts))
+    shapes = list(dict.fromkeys((layout.levels, layout.of) for layout in spec.layouts))
     queue = [(root, 0)]
     while queue:
         folder, depth = queue.pop(0)
-        names, _ = list_folder(folder)
+        names, files = list_folder(folder)
         taken: set[str] = set()
-        for levels in shapes:
-            candidate = _Candidate(folder, levels)
-            taken |= _descend(candidate, 0, "", {}, names)
+        for levels, of in shapes:
+            candidate = _Candidate(folder, levels, of)
+            taken |= _descend(candidate, 0, "", {}, (names, files))
             if candidate.clips:
                 yield candidate
         if depth < _DEEPEST:
             queue += [(folder / name, depth + 1) for name in names if name not in taken and not name.startswith(".")]
 
 
-def _descend(candidate: _Candidate, level: int, path: str, known: dict[str, str], names: list[str]) -> set[str]:
-    """Collect the clip folders below `path`; returns the names of this level that led to one."""
+def _descend(
+    candidate: _Candidate, level: int, path: str, known: dict[str, str], inside: tuple[list[str], list[str]]
+) -> set[str]:
+    """Collect the clips below `path`, which holds `inside`; returns the names of this level that led to one."""
     led = set()
     others = []
+    last = level + 1 == len(candidate.levels)
+    names = inside[1] if last and candidate.of != "folders" else inside[0]
     for name in names:
         hit = _compiled(candidate.levels[level]).fullmatch(name)
         if hit is None:
@@ -146,13 +154,13 @@ def _descend(candidate: _Candidate, level: int, path: str, known: dict[str, str]
             continue
         here = f"{path}{name}"
         values = {**known, **{key: value for key, value in hit.groupdict().items() if value}}
-        if level + 1 == len(candidate.levels):
+        if last:
             folder = ClipFolder(values.get("subject", ""), values.get("clip", name), values.get("emotion", ""), here)
             candidate.clips.append(folder)
             led.add(name)
-        elif _descend(candidate, level + 1, f"{here}/", values, list_folder(candidate.root / here)[0]):
+        elif _descend(candidate, level + 1, f"{here}/", values, list_folder(candidate.root / here)):
             led.add(name)
-    if level:
+    if level and names is inside[0]:
         candidate.ignored += [f"{path}{name}" for name in others]
     return led
 
@@ -165,7 +173,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 def _above(spec: DatabaseSpec, root: Path) -> Path | None:
     """Return the root above a folder that is itself part of a layout: a subject's, an emotion's, a clip's."""
     for layout in spec.layouts:
-        for depth in range(len(layout.levels), 0, -1):
+        for depth in range(len(layout.levels) - (layout.of != "folders"), 0, -1):
             parts = root.parts[-depth:]
             if len(parts) == depth and all(layout.matches(level, part) for level, part in enumerate(parts)):
                 return root.parents[depth - 1]
@@ -187,8 +195,8 @@ def _settle(spec: DatabaseSpec, candidate: _Candidate) -> FoundLayout | None:
     sample = _sample(spec, candidate)
     if sample is None:
         return None
-    shaped = [layout for layout in spec.layouts if layout.levels == candidate.levels]
-    fitting = [layout for layout in shaped if layout.matches_file(sample)]
+    shaped = [layout for layout in spec.layouts if (layout.levels, layout.of) == (candidate.levels, candidate.of)]
+    fitting = [layout for layout in shaped if candidate.of != "folders" or layout.matches_file(sample)]
     notes = () if fitting else (f"frames are named like {sample}, not like {shaped[0].example}",)
     trail = "/".join(candidate.root.parts[-3:])
     telling = [layout for layout in fitting or shaped if layout.named and re.search(layout.named, trail, re.IGNORECASE)]
@@ -200,6 +208,8 @@ def _settle(spec: DatabaseSpec, candidate: _Candidate) -> FoundLayout | None:
 
 def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:
     """Return the name of one frame, preferring one that a layout knows."""
+    if candidate.of != "folders":
+        return candidate.clips[0].path.rpartition("/")[2]
     other = None
     for folder in candidate.clips:
         for name in list_folder(candidate.root / folder.path)[1]:

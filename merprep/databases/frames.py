@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from merprep.databases.folders import list_folder
+from merprep.databases.folders import ClipFolder, list_folder
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.records import FrameSet
 
@@ -15,27 +15,43 @@ _FRAME = re.compile(r"(?P<before>[^#]*?)(?P<number>[0-9]{1,15})(?P<after>[^0-9#]
 _JUNK = re.compile(r"thumbs\.db|desktop\.ini|\.ds_store|\..*|~\$.*|.*\.lnk|.*\.tmp", re.IGNORECASE)
 
 
-def read_frames(spec: DatabaseSpec, layout: Layout, root: Path, path: str) -> tuple[FrameSet, list[str]]:
-    """Read the frames of one folder.
+def read_frames(spec: DatabaseSpec, layout: Layout, root: Path, folder: ClipFolder) -> tuple[FrameSet, list[str]]:
+    """Read which frames a folder, a video file or a single image holds.
 
     Parameters
     ----------
-    path : str
-        Of the folder, POSIX, below `root`.
+    folder : ClipFolder
+        Its path is below `root`.
 
     Returns
     -------
     frames : FrameSet
-        Empty where the folder holds no image.
+        Empty where the folder holds no image. A video's are numbered from 1, or as its layout says.
     notes : list of str
-        Images that are not frames of the clip.
+        Images that are not frames of the clip; what is wrong with a video.
     """
+    path = folder.path
+    if layout.of == "videos":
+        return _read_video(layout, root, path)
+    if layout.of == "images":
+        above, _, name = path.rpartition("/")
+        single, notes = frame_pattern([name], layout)
+        return FrameSet(f"{above}/{single.pattern}" if above else single.pattern, single.numbers), notes
     names = list_folder(root / path)[1]
     images = [name for name in names if Path(name).suffix.lower() in spec.image.suffixes and not _JUNK.fullmatch(name)]
     numbers, notes = frame_pattern(images, layout)
     if not numbers.numbers:
         return FrameSet(), notes
     return FrameSet(f"{path}/{numbers.pattern}", numbers.numbers), notes
+
+
+def _read_video(layout: Layout, root: Path, path: str) -> tuple[FrameSet, list[str]]:
+    from merprep.databases.videos import count_frames
+
+    count, problem = count_frames(root / path)
+    first = layout.begins if isinstance(layout.begins, int) else 1
+    frames = FrameSet.of_video(path, tuple(range(first, first + count)), first)
+    return (frames, []) if count else (FrameSet(), [problem])
 
 
 def frame_pattern(names: Sequence[str], layout: Layout) -> tuple[FrameSet, list[str]]:

@@ -22,8 +22,10 @@ class ClipName:
         return subject_key(self.subject), name_key(self.clip)
 
 
-def match_folders(names: Sequence[ClipName], folders: Sequence[ClipFolder]) -> list[ClipFolder | None]:
-    """Return the folder of each name, each folder at most once.
+def match_folders(
+    names: Sequence[ClipName], folders: Sequence[ClipFolder], *, shared: bool = False
+) -> list[ClipFolder | None]:
+    """Return the folder of each name, each folder at most once unless folders are `shared`.
 
     Subjects are compared as numbers. Clip names are compared first as they stand, then without case, then with
     runs of digits as numbers, so that an exact name is never taken by a similar one.
@@ -44,9 +46,9 @@ def match_folders(names: Sequence[ClipName], folders: Sequence[ClipFolder]) -> l
         for place, name in enumerate(names):
             fitting = index.get(way(name.subject, name.clip), [])
             if chosen[place] is None and fitting:
-                folder = fitting.pop(0)
-                chosen[place] = folder
-                del free[folder]
+                chosen[place] = fitting[0] if shared else fitting.pop(0)
+        taken = set() if shared else set(chosen)
+        free = dict.fromkeys(folder for folder in free if folder not in taken)
     return chosen
 
 

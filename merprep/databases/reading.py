@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from merprep.databases.cells import Cell, cell_text, frame_number, is_not_annotated, plain_note
+from merprep.databases.cutting import fitted
 from merprep.databases.errata import ErrataBook, ErrataPolicy, Erratum, ErratumOutcome, load_errata
 from merprep.databases.folders import ClipFolder, FoundLayout, find_layout
 from merprep.databases.frames import read_frames
 from merprep.databases.keyframes import MissingFrames, check_keyframes, midpoint
 from merprep.databases.matching import ClipName, match_folders
+from merprep.databases.rows import RowName, row_names
 from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import find_sheet
 from merprep.databases.spec import DatabaseSpec
 from merprep.errors import DatabaseError, UsageError
-from merprep.labels import objective_class, parse_action_units, roman_class
+from merprep.labels import emotion_word, objective_class, parse_action_units, roman_class
 from merprep.records import ApexSource, Clip, FrameSet, person_of
 
 # A name longer than this is no name of a clip or subject but text that strayed into its column.
@@ -78,9 +80,14 @@ class _Source:
     found: FoundLayout
     book: ErrataBook
     missing: MissingFrames
+    # What is in a folder, read once however many clips it holds.
+    known: dict[str, tuple[FrameSet, list[str]]] = field(default_factory=dict)
 
     def frames(self, folder: ClipFolder) -> tuple[FrameSet, list[str]]:
-        return read_frames(self.spec, self.found.layout, self.found.root, folder.path)
+        if folder.path not in self.known:
+            self.known[folder.path] = read_frames(self.spec, self.found.layout, self.found.root, folder)
+        frames, notes = self.known[folder.path]
+        return frames, list(notes)
 
 
 def read_database(
@@ -146,7 +153,7 @@ def _clip_of_folder(source: _Source, folder: ClipFolder) -> Clip:
     cells, applied = source.book.apply(name.key, cells, on_disk=frames.numbers)
     clip = _clip(source.spec, name, cells, applied, frames, notes)
     if not frames.numbers:
-        return clip.excluded(f"no frames on disk: the folder {folder.path} holds no image")
+        return clip.excluded(_empty(clip, folder))
     return _finished(source, clip)
 
 
@@ -156,11 +163,11 @@ def _read_rows(source: _Source, given: Path, annotations: Path | None) -> Databa
         raise UsageError(f"{spec.title} has no coding sheet")
     path, unused = (annotations, ()) if annotations else find_sheet(spec, given.absolute(), found.root)
     sheet = read_sheet(path, spec.sheet)
-    names = [ClipName(row.text("subject"), row.text("clip")) for row in sheet.rows]
-    folders = match_folders(names, found.clips)
+    names = row_names(sheet.rows, spec.sheet, found.layout)
+    folders = match_folders([name.folder for name in names], found.clips, shared=found.layout.shared)
     if names and not any(folders):
         raise _nothing_matches(sheet, found)
-    rows = zip(sheet.rows, names, folders, _first_rows(names, sheet.rows), strict=True)
+    rows = zip(sheet.rows, names, folders, _first_rows([name.clip for name in names], sheet.rows), strict=True)
     clips = [_clip_of_row(source, row, name, folder, first) for row, name, folder, first in rows]
     taken = {folder.path for folder in folders if folder}
     strays = [folder for folder in found.clips if folder.path not in taken]
@@ -180,30 +187,58 @@ def _first_rows(names: list[ClipName], rows: tuple[SheetRow, ...]) -> list[int |
     return firsts
 
 
-def _clip_of_row(source: _Source, row: SheetRow, name: ClipName, folder: ClipFolder | None, first: int | None) -> Clip:
+def _clip_of_row(source: _Source, row: SheetRow, names: RowName, folder: ClipFolder | None, first: int | None) -> Clip:
+    name = names.clip
     frames, notes = source.frames(folder) if folder else (FrameSet(), [])
-    if folder and (folder.subject, folder.clip) != (source.spec.subject_name(name.subject), name.clip):
-        notes.append(f"the folder is written {folder.path}")
+    if folder:
+        notes += _differently_written(source.spec, row, names.folder, folder)
     cells, applied = source.book.apply(name.key, row.cells, on_disk=frames.numbers)
     clip = _clip(source.spec, name, cells, applied, frames, notes)
+    clip = replace(clip, variant=names.kind or clip.variant)
     if first is not None:
         clip = replace(clip, clip=f"{clip.clip} (row {row.number})")
         return clip.excluded(f"named twice in the sheet: rows {first} and {row.number}")
-    reason = _unusable(source.spec, row, name, folder, clip)
-    return clip.excluded(reason) if reason else _finished(source, clip)
+    reason = _unusable(source.spec, row, names, folder, clip)
+    clip = clip.excluded(reason) if reason else _finished(source, clip)
+    # A recording's numbers stand with the clips that are cut out of it, not with those that cannot be.
+    whole = source.found.layout.shared and clip.status == "excluded"
+    return replace(clip, frames=FrameSet(clip.frames.pattern)) if whole else clip
 
 
-def _unusable(spec: DatabaseSpec, row: SheetRow, name: ClipName, folder: ClipFolder | None, clip: Clip) -> str:
+def _differently_written(spec: DatabaseSpec, row: SheetRow, name: ClipName, folder: ClipFolder) -> list[str]:
+    """Return notes on what a folder's place says otherwise than its row."""
+    notes = []
+    if (folder.subject, folder.clip) != (spec.subject_name(name.subject), name.clip):
+        notes.append(f"the folder is written {folder.path}")
+    said, lies = row.text("emotion"), folder.emotion
+    if said and lies and emotion_word(said) != emotion_word(lies):
+        notes.append(f"the sheet says {said}, the folder {lies}: the sheet counts")
+    length = frame_number(row.cells.get("duration"))
+    onset, offset = (frame_number(row.cells.get(field)) for field in ("onset", "offset"))
+    if None not in (length, onset, offset) and length != (offset or 0) - (onset or 0) + 1:
+        notes.append(
+            f"the duration {length} in the sheet is not offset - onset + 1 = {(offset or 0) - (onset or 0) + 1}"
+        )
+    return notes
+
+
+def _unusable(spec: DatabaseSpec, row: SheetRow, names: RowName, folder: ClipFolder | None, clip: Clip) -> str:
     """Return why a row of the sheet cannot be used, or an empty text."""
+    name = names.clip
     if not name.subject:
         return f"no subject in the sheet: row {row.number}"
     if max(len(name.subject), len(name.clip)) > _LONGEST_NAME:
         return f"no clip's name in the sheet: row {row.number}"
     if folder is None:
-        return f"no frames on disk: looked for {spec.subject_name(name.subject)}/{name.clip}"
+        return f"no frames on disk: looked for {spec.subject_name(name.subject)}/{names.folder.clip}"
     if not clip.frames.numbers:
-        return f"no frames on disk: the folder {folder.path} holds no image"
+        return _empty(clip, folder)
     return "" if clip.onset is not None else f"no onset in the sheet: row {row.number} says {row.text('onset')!r}"
+
+
+def _empty(clip: Clip, folder: ClipFolder) -> str:
+    why = f"the folder {folder.path} holds no image"
+    return "no frames on disk: " + next((note for note in clip.notes if note.startswith("the video")), why)
 
 
 def _clip_without_row(source: _Source, folder: ClipFolder) -> Clip:
@@ -270,7 +305,7 @@ def _apex_source(apex: int | None, applied: list[Erratum]) -> ApexSource:
 
 
 def _finished(source: _Source, clip: Clip) -> Clip:
-    clip = check_keyframes(clip, source.missing)
+    clip = check_keyframes(fitted(clip, source.spec, source.found.layout), source.missing)
     if source.spec.apex != "midpoint" or clip.status != "ok" or clip.onset is None or clip.offset is None:
         return clip
     apex = midpoint(clip.frames, clip.onset, clip.offset)

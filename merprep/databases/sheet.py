@@ -14,6 +14,8 @@ from merprep.errors import SheetError
 
 # Headers stand near the top (SAMM's on row 14); further down a note could be mistaken for one.
 _HEADER_WITHIN = 60
+# What the last row of a table is called that adds the others up.
+_TOTALS = {"total", "totals", "sum", "in total", "total number"}
 
 
 @dataclass(frozen=True)
@@ -108,13 +110,27 @@ def _read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec)
     ignored: list[str] = []
     for index, row in enumerate(rows[header + 1 :], start=header + 2):
         cells = {field: row[place] if place < len(row) else None for field, place in at.items()}
-        if not is_blank(cells["clip"]):
-            kept.append(SheetRow(index, cells))
+        if _is_total(cells):
+            ignored.append(f"row {index} is a total, no clip")
+        elif not is_blank(cells["clip"]):
+            kept.append(SheetRow(index, _with_derived(cells, spec)))
         elif not all(is_blank(cell) for cell in row):
             said = " | ".join(cell_text(cell) for cell in row if not is_blank(cell))
             ignored.append(f"row {index} names no clip: {said[:120]}")
     columns = {field: cell_text(rows[header][place]) for field, place in at.items()}
     return CodingSheet(path, name, _version(columns, spec), header + 1, columns, tuple(kept), tuple(ignored))
+
+
+def _is_total(cells: dict[str, Cell]) -> bool:
+    return any(cell_text(cells.get(field)).casefold() in _TOTALS for field in ("subject", "clip"))
+
+
+def _with_derived(cells: dict[str, Cell], spec: SheetSpec) -> dict[str, Cell]:
+    for field, derived in spec.derived.items():
+        hit = re.match(derived.pattern, cell_text(cells.get(derived.of)))
+        if hit and is_blank(cells.get(field)):
+            cells[field] = hit[1]
+    return cells
 
 
 def _check_twice(path: Path, name: str, rows: Rows, header: int, places: dict[str, list[int]]) -> None:

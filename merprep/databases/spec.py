@@ -101,6 +101,12 @@ class Layout(StageConfig):
     def _names_fields(cls, key: str) -> str:
         return _template(key)
 
+    @model_validator(mode="after")
+    def _names_frames(self) -> Self:
+        if self.of == "folders" and not self.file:
+            raise ValueError("a layout of folders needs `file`, the pattern of a frame's name")
+        return self
+
     def matches(self, level: int, name: str) -> re.Match[str] | None:
         """Match the name of a folder at one level, without regard to case."""
         return re.fullmatch(self.levels[level], name, re.IGNORECASE)
@@ -376,4 +382,6 @@ def _read(name: str) -> list[DatabaseSpec]:
     variants: dict[str, dict[str, Any]] = table.pop("variants", {})
     if not variants:
         return [DatabaseSpec.read(table, where=where)]
-    return [DatabaseSpec.read({**table, **own, "variant": key, "base": name}, where=where) for key, own in variants.items()]
+    return [
+        DatabaseSpec.read({**table, **own, "variant": key, "base": name}, where=where) for key, own in variants.items()
+    ]
