@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from merprep.errors import TrainingError
 from merprep.evaluation import SubjectKFold
 from merprep.models import build_preset
 from merprep.models.presets import Preset
@@ -64,18 +67,29 @@ def run_fold(plan: Plan, fold: Fold, seed: int, digest: str, clips: Clips) -> Fo
     matter.
     """
     start = time.perf_counter()
-    torch.set_num_threads(plan.threads)
     truth = clips.labels[fold.test].tolist()
     names = [clips.ids[index] for index in fold.test]
     loss: float | None = None
+    optimistic: Predictions | None = None
     if plan.recipe is None:
-        honest, optimistic = _baseline(plan, fold, seed, clips), None
+        honest = _baseline(plan, fold, seed, clips)
     else:
-        loss, honest, optimistic = _network(plan, plan.recipe, fold, seed, clips)
+        with _threads(plan.threads):
+            loss, honest, optimistic = _network(plan, plan.recipe, fold, seed, clips)
     seconds = round(time.perf_counter() - start, 3)
     result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
     result.save(plan.folder)
     return result
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _baseline(plan: Plan, fold: Fold, seed: int, clips: Clips) -> Predictions:
@@ -143,5 +157,11 @@ def _inner_split(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     groups = [persons[index] for index in train]
     folds = min(_INNER_FOLDS, len(set(groups)))
+    if folds < 2:
+        raise TrainingError(
+            "Inner selection needs at least two persons on the training side",
+            found=", ".join(sorted(set(groups))),
+            mend="ingest more subjects, or use --selection last",
+        )
     fitted, validated = next(SubjectKFold(folds, seed=seed % 2**32).split(groups, groups=groups))
     return train[fitted], train[validated]

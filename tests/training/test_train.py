@@ -103,12 +103,19 @@ def test_workers_and_resuming_do_not_change_a_result(make_features: Maker, tmp_p
     assert [path.stat().st_mtime_ns == before for path, before in sorted(kept.items())] == [False, True]
 
 
-def test_training_leaves_the_callers_random_state_alone(make_features: Maker, tmp_path: Path) -> None:
+def test_inner_selection_needs_two_training_persons(make_features: Maker, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="at least two persons"):
+        train(make_features(persons=2), model="htnet", preset="sanity", selection="inner", runs_folder=tmp_path, jobs=1)
+
+
+def test_training_leaves_the_callers_random_state_and_threads_alone(make_features: Maker, tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
     train(make_features(), model="ststnet", run_folder=tmp_path / "run", epochs=1, jobs=1)
     assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
 
 
 def test_a_folder_with_another_run_is_refused(make_features: Maker, tmp_path: Path) -> None:
