@@ -1,6 +1,6 @@
 """Raw databases: their descriptions, coding sheets, folders and corrections."""
 
-from merprep.databases.errata import Erratum, ErratumOutcome, load_errata
+from merprep.databases.errata import Erratum, ErratumOutcome, RowCorrection, load_errata, load_row_corrections
 from merprep.databases.reading import DatabaseReading, read_database
 from merprep.databases.spec import DatabaseSpec, names, spec
 
@@ -9,7 +9,9 @@ __all__ = [
     "DatabaseSpec",
     "Erratum",
     "ErratumOutcome",
+    "RowCorrection",
     "load_errata",
+    "load_row_corrections",
     "names",
     "read_database",
     "spec",

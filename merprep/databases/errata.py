@@ -35,6 +35,12 @@ class Erratum(StageConfig):
         Whether people disagree; such a correction is listed and applied only where asked for.
     unless_on_disk : bool
         Whether it is not needed where the frame that the sheet names exists.
+    if_on_disk : bool
+        Whether it is for those only who have the corrected frame.
+    follows : str
+        The id of a correction that it belongs to: it is made where that one was.
+    also : tuple of str
+        Other names of the clip, where the name is made of what is corrected.
     """
 
     id: str
@@ -47,6 +53,9 @@ class Erratum(StageConfig):
     source: str
     contested: bool = False
     unless_on_disk: bool = False
+    if_on_disk: bool = False
+    follows: str = ""
+    also: tuple[str, ...] = ()
 
     @field_validator("old", mode="before")
     @classmethod
@@ -60,14 +69,27 @@ class Erratum(StageConfig):
         return str(value)
 
     @property
-    def key(self) -> tuple[Key, Key]:
-        """The clip, whatever its spelling."""
-        return subject_key(self.subject), name_key(self.clip)
+    def keys(self) -> tuple[tuple[Key, Key], ...]:
+        """The clip under each of its names, whatever their spelling."""
+        return tuple((subject_key(self.subject), name_key(name)) for name in (self.clip, *self.also))
 
     @property
     def label(self) -> str:
         """What a manifest's row says of it."""
         return f"{self.id}: {self.field} {self.old[0] or 'blank'} -> {self.new or 'none'}"
+
+
+class RowCorrection(StageConfig):
+    """A published correction of which only a row's number is known: listed, never applied."""
+
+    table: str
+    row: int
+    says: str
+    source: str
+
+    def line(self) -> str:
+        """Write it as a sentence."""
+        return f"row {self.row} of {self.table}: {self.says} ({self.source})"
 
 
 @dataclass(frozen=True)
@@ -110,7 +132,8 @@ class ErrataBook:
         self._outcomes: dict[str, ErratumOutcome] = {}
         self._by_clip: dict[tuple[Key, Key], list[Erratum]] = {}
         for erratum in self._all:
-            self._by_clip.setdefault(erratum.key, []).append(erratum)
+            for key in dict.fromkeys(erratum.keys):
+                self._by_clip.setdefault(key, []).append(erratum)
 
     def apply(
         self, key: tuple[Key, Key], cells: dict[str, Cell], *, on_disk: Container[int]
@@ -124,9 +147,11 @@ class ErrataBook:
         applied : list of Erratum
         """
         cells = dict(cells)
-        applied = []
+        applied: list[Erratum] = []
         for erratum in self._by_clip.get(key, ()):
             state = self._state(erratum, cells.get(erratum.field), on_disk)
+            if state == "applied" and not _belongs(erratum, applied):
+                state = "not needed"
             self._outcomes[erratum.id] = ErratumOutcome(erratum, state, cell_text(cells.get(erratum.field)))
             if state == "applied":
                 cells[erratum.field] = erratum.new
@@ -151,6 +176,8 @@ class ErrataBook:
         text = cell_text(found)
         if erratum.unless_on_disk and text.isdecimal() and int(text) in on_disk:
             return "not needed"
+        if erratum.if_on_disk and int(erratum.new) not in on_disk:
+            return "not needed"
         return "applied"
 
 
@@ -166,6 +193,20 @@ def load_errata(database: str) -> tuple[Erratum, ...]:
         return ()
     where = f"manifests/errata/{database}.toml"
     return tuple(Erratum.read(entry, where=where) for entry in load_table("errata", database).get("errata", []))
+
+
+def load_row_corrections(database: str) -> tuple[RowCorrection, ...]:
+    """Read the corrections of one database that only row numbers are known of; there may be none."""
+    if database not in table_names("errata"):
+        return ()
+    where = f"manifests/errata/{database}.toml"
+    return tuple(RowCorrection.read(entry, where=where) for entry in load_table("errata", database).get("rows", []))
+
+
+def _belongs(erratum: Erratum, applied: Sequence[Erratum]) -> bool:
+    """Whether what an erratum follows was applied, and nothing else corrected its field before it."""
+    followed = not erratum.follows or erratum.follows in {other.id for other in applied}
+    return followed and erratum.field not in {other.field for other in applied}
 
 
 def _same(field: str, cell: Cell, value: str) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from merprep.databases import DatabaseReading, read_database, spec
+from merprep.databases import DatabaseReading, load_row_corrections, read_database, spec
 from merprep.databases.checking import LEVELS, Verify, check_frames
 from merprep.databases.errata import ErrataPolicy
 from merprep.errors import DatabaseError, UsageError
@@ -23,6 +23,7 @@ from merprep.store.provenance import sha256_of
 # What a printed account lists before it says how many more there are.
 _LISTED = 8
 _SCHEME = "megc2019"
+_BY_ROW = "not applied, known by row number only"
 
 
 @dataclass(frozen=True)
@@ -224,11 +225,15 @@ def _errata_json(reading: DatabaseReading) -> dict[str, list[str]]:
     for outcome in reading.errata:
         erratum = outcome.erratum
         states.setdefault(outcome.state, []).append(f"{erratum.label} ({erratum.subject}/{erratum.clip})")
-    return states
+    by_row = [correction.line() for correction in load_row_corrections(reading.spec.id)]
+    return {**states, **({_BY_ROW: by_row} if by_row else {})}
 
 
 def _errata_lines(reading: DatabaseReading) -> list[str]:
-    states = Counter(outcome.state for outcome in reading.errata)
+    states: Counter[str] = Counter(outcome.state for outcome in reading.errata)
+    by_row = len(load_row_corrections(reading.spec.id))
+    if by_row:
+        states[_BY_ROW] = by_row
     if not states:
         return []
     lines = ["errata: " + ", ".join(f"{count} {state}" for state, count in states.most_common())]

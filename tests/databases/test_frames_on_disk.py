@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merprep.databases import load_errata, read_database, spec
+from merprep.databases import load_errata, load_row_corrections, read_database, spec
 from merprep.databases.errata import ErrataBook, Erratum
 from merprep.databases.frames import frame_pattern
 from merprep.databases.keyframes import check_keyframes, midpoint
@@ -147,6 +147,37 @@ def test_every_way_of_writing_no_apex_is_the_same_for_errata() -> None:
     for cell in ("/", "", -1, None):
         book = ErrataBook([erratum(old="/")])
         assert book.apply(KEY, {"apex": cell}, on_disk=())[1]
+
+
+def test_a_second_coding_is_taken_where_the_folder_holds_its_frames_only() -> None:
+    key = ((7,), name_key("EP06_01"))
+    cells = {"onset": 15, "apex": 49, "offset": 68}
+    for on_disk, onset, offset in (((range(15, 69)), 15, 68), (range(56, 117), "56", "116"), (range(1, 200), 15, 68)):
+        corrected, _ = ErrataBook(load_errata("casme2")).apply(key, dict(cells), on_disk=on_disk)
+        assert (corrected["onset"], corrected["offset"]) == (onset, offset)
+
+
+def test_a_field_is_corrected_once() -> None:
+    book = ErrataBook([erratum(), erratum(id="t-2", old=[59, 60], new=61)])
+    cells, applied = book.apply(KEY, {"apex": 59}, on_disk=())
+    assert (cells["apex"], len(applied)) == ("60", 1)
+
+
+@pytest.mark.parametrize(("clip", "onset"), [("d_3647", 3647), ("d_2647", 2647)])
+def test_a_clip_whose_name_was_corrected_is_known_under_both_names(clip: str, onset: int) -> None:
+    book = ErrataBook(load_errata("casme3a"))
+    cells, _ = book.apply(((216,), name_key(clip)), {"onset": onset}, on_disk=())
+    assert int(str(cells["onset"])) == 2647
+    states = {outcome.erratum.id: outcome.state for outcome in book.outcomes()}
+    assert states["casme3a-onset-1"] == ("applied" if onset == 3647 else "already right")
+
+
+def test_corrections_known_by_row_only_are_listed_and_never_errata() -> None:
+    for database, count in (("casme", 5), ("mmew", 16), ("4dme", 8), ("samm", 0)):
+        rows = load_row_corrections(database)
+        assert len(rows) == count
+        assert all(row.source in row.line() for row in rows)
+    assert load_errata("casme") == ()
 
 
 def test_an_unknown_policy_is_refused() -> None:
