@@ -107,7 +107,7 @@ def face_photo(size: int) -> NDArray[np.float64]:
     from skimage import data
 
     photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)[_FACE_ROWS, _FACE_COLUMNS]
-    grey = cv2.resize(photo.astype(np.float64), (size, size), interpolation=cv2.INTER_AREA)
+    grey = np.asarray(cv2.resize(photo.astype(np.float64), (size, size), interpolation=cv2.INTER_AREA), np.float64)
     grey.flags.writeable = False
     return grey
 

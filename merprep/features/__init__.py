@@ -1,6 +1,7 @@
 """From flow to what a network is fed: named channels at a size, regions, mosaics, normalisation."""
 
 from merprep.features.channels import channel_names, channels_of, unit_of
+from merprep.features.config import FlowConfig
 from merprep.features.mosaic import mosaic
 from merprep.features.points import FALLBACK_POINTS_28, POINT_NAMES, fallback_points, five_points
 from merprep.features.regions import (
@@ -20,6 +21,7 @@ __all__ = [
     "POINT_NAMES",
     "PUBLISHED",
     "REGION_NAMES",
+    "FlowConfig",
     "anatomical_boxes",
     "area_average",
     "area_weights",

@@ -61,35 +61,35 @@ def cut_anatomical(
     _check(maps, points)
     boxes = anatomical_boxes(points, maps.shape[1:])
     windows = np.stack([maps[:, top:bottom, left:right] for left, top, right, bottom in boxes])
-    return windows if size is None else area_average(windows, size // 2)
+    return windows.astype(np.float32, copy=False) if size is None else area_average(windows, size // 2)
 
 
 def anatomical_boxes(points: NDArray[np.floating], shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
-    """Return the windows of the anatomical regions.
+    """Return where the anatomical regions are cut.
 
     Parameters
     ----------
     points : (5, 2) float
         (x, y) in pixels, in the order of `merprep.features.POINT_NAMES`.
-    shape : (H, W)
-        Of the map.
+    shape : (H, W, ...)
+        Of the working map or image.
 
     Returns
     -------
     list of (left, top, right, bottom)
-        Four windows in whole pixels, right and bottom exclusive.
+        In pixels, right and bottom outside: image-left eye, image-right eye, image-left mouth corner, image-right
+        mouth corner.
 
     Examples
     --------
-    >>> points = np.array([(8, 9), (19, 9), (14, 15), (9, 20), (18, 20)], np.float32)
-    >>> anatomical_boxes(points, (28, 28))[0]
-    (2, 3, 16, 17)
+    >>> points = np.array([(70, 80), (154, 80), (112, 120), (85, 165), (139, 165)])
+    >>> anatomical_boxes(points, (224, 224))[0]
+    (15, 25, 127, 137)
     """
     height, width = shape[0] // 2, shape[1] // 2
-    corners = [
-        (_first(float(points[i, 0]), width, shape[1]), _first(float(points[i, 1]), height, shape[0])) for i in _CORNERS
-    ]
-    return [(left, top, left + width, top + height) for left, top in corners]
+    firsts = [(_first(float(points[k, 0]), width, shape[1]), _first(float(points[k, 1]), height, shape[0]))
+              for k in _CORNERS]  # fmt: skip
+    return [(left, top, left + width, top + height) for left, top in firsts]
 
 
 def cut_published(maps: NDArray[np.float32], points: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -1,7 +1,8 @@
 """Optical flow of micro-motion, and the strain that follows from it."""
 
 from merprep.flow.base import Estimator
+from merprep.flow.grey import to_grey
 from merprep.flow.registry import estimate, estimator, methods
 from merprep.flow.strain import strain
 
-__all__ = ["Estimator", "estimate", "estimator", "methods", "strain"]
+__all__ = ["Estimator", "estimate", "estimator", "methods", "strain", "to_grey"]

@@ -42,6 +42,9 @@ class Estimator(ABC, Generic[P]):
     def __init__(self, **parameters: Any) -> None:
         self.parameters: P = self.model.read(parameters, where=f"flow method {self.name}")
 
+    def prepare(self) -> None:
+        """Do once what every worker process would otherwise do for itself (compiling); most methods have nothing."""
+
     @abstractmethod
     def fields(self, onset: Images, apex: Images, *, threads: int | None = None) -> Fields:
         """Compute the flow of each pair.

@@ -91,6 +91,10 @@ class TvL1(Estimator[TvL1Parameters]):
 
     model = TvL1Parameters
 
+    def prepare(self) -> None:
+        """Compile the engine, or read it from numba's cache."""
+        import merprep.flow.tvl1_kernels  # noqa: F401
+
     def fields(self, onset: Images, apex: Images, *, threads: int | None = None) -> Fields:
         """Compute the flow of each pair; see `Estimator.fields`."""
         from merprep.flow.tvl1_kernels import new_buffer, solve

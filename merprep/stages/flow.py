@@ -1,0 +1,288 @@
+"""Flow: aligned faces become named channels, regions and landmarks in a feature file."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from merprep.config import canonical_json, short_hash
+from merprep.errors import StoreError
+from merprep.faces import region_points
+from merprep.features import (
+    ANATOMICAL,
+    PUBLISHED,
+    FlowConfig,
+    area_average,
+    channels_of,
+    cut_anatomical,
+    cut_published,
+    five_points,
+    unit_of,
+)
+from merprep.flow import estimator, to_grey
+from merprep.flow.checks import checked_pair, resolved_device
+from merprep.progress import Progress
+from merprep.records import Clip, FrameSet, Outcome, StageReport
+from merprep.stages.align import align
+from merprep.stages.regions import region_sets
+from merprep.stages.runner import KEPT, SkipClip, run_clips
+from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, read_manifest, write_features
+from merprep.store.aligned import AlignedFile, open_aligned
+from merprep.store.manifest import Manifest
+from merprep.store.parts import Arrays
+
+_STILL = "onset and apex are the same frame: its flow is zero"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What a clip's features are made from, or why they are not made."""
+
+    digest: str = ""
+    state: str = "done"
+    reason: str = ""
+
+
+def flow(
+    workspace: Workspace,
+    config: FlowConfig | None = None,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    device: str = "auto",
+) -> tuple[Path, StageReport]:
+    """Compute the features of every clip of a workspace, once; faces that are not aligned yet are aligned first.
+
+    For each clip: grey onset and apex (BT.601 weights on BGR) of the aligned face, their flow at the working size,
+    the channels at that size (strain before anything is shrunk), then area averages of the whole face and the four
+    regions in both layouts. Clips made from the same files with the same settings are kept; an interrupted run
+    continues. A clip without an apex is skipped with that reason.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        With a manifest.
+    config : FlowConfig, optional
+    jobs : int, optional
+        Worker processes; None takes one a core.
+    progress : Progress, optional
+    device : str
+        For methods that have an engine for it; ``auto`` takes the best there is.
+
+    Returns
+    -------
+    (Path, StageReport)
+        The feature file and the account of all clips of the manifest.
+
+    Raises
+    ------
+    StoreError
+        Where there is no manifest, or not one clip could be computed; nothing is written then.
+    DeviceError
+        Where the method cannot run on the device.
+
+    Examples
+    --------
+    >>> path, report = flow(Workspace("study"))  # doctest: +SKIP
+    """
+    started = time.perf_counter()
+    settings = config or FlowConfig()
+    engine = estimator(settings.method, **settings.parameters)
+    used = resolved_device(device, settings.method, engine.devices)
+    aligned = align(workspace, settings.align, jobs=jobs, progress=progress)
+    manifest = read_manifest(workspace)
+    source = workspace.aligned_path(settings.align.config_id())
+    tasks = _tasks(manifest, aligned, source)
+    final = workspace.features_path("flow", settings.config_id())
+    engine.prepare()  # compiles once here rather than in every worker
+    outcomes, kept, parts = _run(workspace, manifest, tasks, settings, source, final, jobs, progress)
+    done = [clip for clip in manifest.clips if outcomes[clip.id].state == "done"]
+    if not done:
+        raise _nothing(final, outcomes)
+    _gather(final, _header(settings, source, done, used), done, _Finished(final, kept, parts, tasks))
+    return final, StageReport(
+        "flow",
+        tuple(_noted(clip, outcomes[clip.id]) for clip in manifest.clips),
+        time.perf_counter() - started,
+        (str(final),),
+        "merprep train",
+    )
+
+
+def _run(
+    workspace: Workspace,
+    manifest: Manifest,
+    tasks: Mapping[str, _Task],
+    settings: FlowConfig,
+    source: Path,
+    final: Path,
+    jobs: int | None,
+    progress: Progress | None,
+) -> tuple[dict[str, Outcome], set[str], Parts]:
+    """Compute what is not there yet; clips that cannot be computed get their outcome without a worker."""
+    parts = Parts(workspace.parts_folder(final))
+    kept = _kept(final, tasks)
+    possible = [clip for clip in manifest.clips if tasks[clip.id].state == "done"]
+    computed = run_clips(
+        "flow",
+        possible,
+        partial(flow_clip, source=source, config=settings),
+        parts,
+        {clip.id: tasks[clip.id].digest for clip in possible},
+        kept=kept,
+        jobs=jobs,
+        progress=progress,
+    )
+    outcomes = {
+        name: Outcome(name, "failed" if task.state == "failed" else "skipped", task.reason)
+        for name, task in tasks.items()
+        if task.state != "done"
+    }
+    return outcomes | computed, kept, parts
+
+
+def _tasks(manifest: Manifest, aligned: StageReport, source: Path) -> dict[str, _Task]:
+    states = {outcome.clip_id: outcome for outcome in aligned.outcomes}
+    with ExitStack() as stack:
+        file = stack.enter_context(open_aligned(source)) if aligned.outputs else None
+        return {clip.id: _task(clip, states[clip.id], file) for clip in manifest.clips}
+
+
+def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None) -> _Task:
+    if file is None or outcome.state != "done":
+        return _Task(state=outcome.state, reason=outcome.reason)
+    if clip.apex is None:
+        return _Task(state="skipped", reason="it has no apex")
+    stamps = file.stamps(clip.id)
+    if clip.apex not in stamps:
+        return _Task(state="skipped", reason=f"the file of its apex is missing: {clip.frames.path(clip.apex)}")
+    made_from = [clip.onset, clip.apex, *([*stamps[number]] for number in (clip.onset or 0, clip.apex))]
+    return _Task(short_hash(canonical_json(made_from), 16))
+
+
+def _kept(final: Path, tasks: Mapping[str, _Task]) -> set[str]:
+    if not final.is_file():
+        return set()
+    with open_features(final) as file:
+        digests = dict(zip(file.clips["id"], file.clips["digest"], strict=True))
+    return {name for name, task in tasks.items() if task.state == "done" and digests.get(name) == task.digest}
+
+
+def flow_clip(clip: Clip, *, source: Path, config: FlowConfig) -> Arrays:
+    """Compute the features of one clip from the file of aligned faces; runs in a worker process."""
+    if clip.onset is None or clip.apex is None:
+        raise SkipClip("it has no onset or no apex")
+    with open_aligned(source) as file:
+        frames = to_grey(file.frames(clip.id, [clip.onset, clip.apex]))
+        landmarks = file.landmarks(clip.id)
+        points = five_points(region_points(landmarks, file.scheme))
+    engine = estimator(config.method, **config.parameters)
+    field = engine.fields(*checked_pair(frames[0], frames[1]), threads=1)[0]
+    return features_of(field, points, landmarks, config).arrays()
+
+
+def features_of(
+    field: NDArray[np.float32], points: NDArray[np.float32], landmarks: NDArray[np.float32] | None, config: FlowConfig
+) -> ClipFeatures:
+    """Return channels, regions and landmarks of one flow field at the working size.
+
+    Parameters
+    ----------
+    field : (2, S, S) float32
+        In pixels of the aligned face.
+    points : (5, 2) float32
+        (x, y) in aligned pixels, see `merprep.features.POINT_NAMES`.
+    landmarks : (P, 2) float32, optional
+        Stored as they are.
+
+    Examples
+    --------
+    >>> from merprep.features import fallback_points
+    >>> made = features_of(np.zeros((2, 224, 224), np.float32), fallback_points(224), None, FlowConfig())
+    >>> made.features.shape, made.regions["anatomical"].shape
+    ((3, 28, 28), (4, 3, 14, 14))
+    """
+    maps = channels_of(field, config.channels)
+    small = area_average(maps, config.size)
+    scaled = points * (config.size / maps.shape[-1])
+    regions = {ANATOMICAL: cut_anatomical(maps, points, config.size), PUBLISHED: cut_published(small, scaled)}
+    return ClipFeatures(small, regions, landmarks)
+
+
+def _header(settings: FlowConfig, source: Path, done: Sequence[Clip], device: str) -> FeatureHeader:
+    with open_aligned(source) as file:
+        scheme, aligned_id = file.scheme, file.config_id
+    return FeatureHeader(
+        channels=settings.channels,
+        units=tuple(unit_of(name) for name in settings.channels),
+        normalisation="none",
+        config=settings.model_dump(mode="json"),
+        inputs={"aligned": aligned_id, "manifest": Manifest(tuple(done)).digest()},
+        region_sets=region_sets(settings.size, points=f"means of {scheme} landmarks of the onset frame"),
+        landmark_scheme=scheme,
+        device=device,
+    )
+
+
+@dataclass(frozen=True)
+class _Finished:
+    """Where finished clips are: in the feature file of an earlier run, or in parts."""
+
+    final: Path
+    kept: set[str]
+    parts: Parts
+    tasks: Mapping[str, _Task]
+
+    def rows(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, ClipFeatures]]:
+        """Yield the clips one by one; the earlier file is closed before the new one takes its name."""
+        with ExitStack() as stack:
+            earlier = stack.enter_context(open_features(self.final)) if self.kept else None
+            rows = {} if earlier is None else {name: row for row, name in enumerate(earlier.clips["id"])}
+            for clip in clips:
+                if earlier is not None and clip.id in self.kept:
+                    yield clip, earlier.row(rows[clip.id])
+                else:
+                    yield clip, self._part(clip)
+
+    def _part(self, clip: Clip) -> ClipFeatures:
+        digest = self.tasks[clip.id].digest
+        arrays = self.parts.load(clip.id, digest)
+        if arrays is None:
+            raise StoreError("A finished clip vanished while the file was written", where=clip.id,
+                             mend="run `merprep flow` again; let no two runs share a workspace")  # fmt: skip
+        return ClipFeatures.from_arrays(arrays, digest)
+
+
+def _gather(final: Path, header: FeatureHeader, done: Sequence[Clip], finished: _Finished) -> None:
+    """Write the finished clips into one file, unless the file there says just that."""
+    if finished.kept != {clip.id for clip in done} or not _says(final, done):
+        write_features(final, header, finished.rows(done), len(done))
+    finished.parts.clear()
+
+
+def _says(final: Path, clips: Sequence[Clip]) -> bool:
+    with open_features(final) as file:
+        return file.records() == [replace(clip, frames=FrameSet()) for clip in clips]
+
+
+def _noted(clip: Clip, outcome: Outcome) -> Outcome:
+    if outcome.state != "done" or clip.onset != clip.apex:
+        return outcome
+    return replace(outcome, reason="; ".join(part for part in (_STILL, outcome.reason) if part))
+
+
+def _nothing(final: Path, outcomes: Mapping[str, Outcome]) -> StoreError:
+    reasons = sorted({outcome.reason for outcome in outcomes.values()} - {KEPT})
+    return StoreError(
+        "Not one clip could be computed, so no feature file was written",
+        where=str(final),
+        found=f"{len(outcomes)} clips; " + " | ".join(reasons[:3]) if outcomes else "a manifest without clips",
+        mend="see the reasons; `merprep align` names them for each clip",
+    )
