@@ -100,8 +100,13 @@ def preset(model: str, name: str = "published") -> Preset:
     256
     >>> preset("ststnet").input.channels
     ('strain', 'v', 'u')
+    >>> preset("majority").name
+    'default'
     """
     table = _table(model)
+    # A baseline has no published recipe and no quicker one: the usual names mean its only preset.
+    if table.get("kind") == "baseline" and name in ("published", "sanity"):
+        name = next(iter(table["presets"]))
     if name not in table["presets"]:
         raise UnknownNameError.among(f"preset of {model}", name, list(table["presets"]))
     values = {"model": model, "name": name, "kind": table.get("kind", "network"), **table["presets"][name]}

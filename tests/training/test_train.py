@@ -221,7 +221,7 @@ def test_a_run_is_named_after_what_it_depends_on(make_features: Maker, tmp_path:
     again = train(features, model="majority", runs_folder=tmp_path, seeds=2)
     other = train(features, model="majority", runs_folder=tmp_path, protocol="kfold-2")
     assert first.run == again.run != other.run
-    assert first.run.name.startswith("majority-published-")
+    assert first.run.name.startswith("majority-default-")
     with pytest.raises(UsageError, match="one place to go"):
         train(features, model="majority")
 
