@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -61,32 +62,42 @@ def fit(
     optimiser = _optimiser(network, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _factor(recipe, batches))
     loss_of = nn.CrossEntropyLoss(_weights(labels, n_classes, recipe), label_smoothing=recipe.label_smoothing)
+
+    def one_epoch() -> float:
+        total = torch.zeros((), device=images.device)
+        for chosen in _batches(labels, recipe, generator):
+            batch = images[chosen]
+            if not recipe.augmentation.is_off:
+                batch = augment(batch, recipe.augmentation, mirror, generator)
+            loss = loss_of(network(batch), labels[chosen])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            total += loss.detach()
+        return float(total) / batches
+
     mean = math.nan
+    for epoch in range(recipe.epochs):
+        network.train()
+        with _memory_told():
+            mean = _checked(one_epoch(), epoch, recipe)
+        network.eval()
+        if observe is not None:
+            observe(epoch, network)
+    return mean
+
+
+@contextmanager
+def _memory_told() -> Iterator[None]:
     try:
-        for epoch in range(recipe.epochs):
-            network.train()
-            total = torch.zeros((), device=images.device)
-            for chosen in _batches(labels, recipe, generator):
-                batch = images[chosen]
-                if not recipe.augmentation.is_off:
-                    batch = augment(batch, recipe.augmentation, mirror, generator)
-                loss = loss_of(network(batch), labels[chosen])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                schedule.step()
-                total += loss.detach()
-            mean = _checked(float(total) / batches, epoch, recipe)
-            network.eval()
-            if observe is not None:
-                observe(epoch, network)
+        yield
     except torch.cuda.OutOfMemoryError as error:
         raise DeviceError(
             "The device has no memory left for training",
             found=str(error).split(".", maxsplit=1)[0],
             mend="use a smaller preset, --jobs 1, or --device cpu",
         ) from error
-    return mean
 
 
 def probabilities(network: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
