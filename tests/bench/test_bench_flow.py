@@ -1,0 +1,60 @@
+"""The known-motion suite says what it promises, and the bench measures all methods in one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from merprep.bench.flow import METHODS, flow
+from merprep.bench.known_motion import bump_field, face_photo, motion_pair, relative_epe, warp_bicubic
+from merprep.errors import UsageError
+
+
+def test_a_pair_without_noise_obeys_onset_of_x_is_apex_of_x_plus_flow() -> None:
+    pair = motion_pair(64, 1.5, seed=2, noise=0.0)
+    warped = warp_bicubic(face_photo(64), pair.flow.astype(np.float64))
+    assert np.abs(np.clip(warped, 0, 255) - pair.onset).max() <= 0.51
+
+
+def test_the_same_seed_gives_the_same_pair_and_another_seed_another() -> None:
+    first, again, other = motion_pair(32, 1.0, seed=5), motion_pair(32, 1.0, seed=5), motion_pair(32, 1.0, seed=6)
+    np.testing.assert_array_equal(first.onset, again.onset)
+    assert (first.flow != other.flow).any()
+
+
+def test_the_amplitude_scales_the_field_and_nothing_else() -> None:
+    small = bump_field(48, 0.5, np.random.default_rng(1))
+    large = bump_field(48, 2.0, np.random.default_rng(1))
+    np.testing.assert_allclose(large, 4 * small)
+
+
+def test_the_true_field_has_no_error_and_the_zero_field_an_error_of_one() -> None:
+    truth = motion_pair(32, 1.0).flow
+    assert relative_epe(truth, truth) == 0
+    assert relative_epe(np.zeros_like(truth), truth) == pytest.approx(1)
+
+
+def test_the_bench_measures_every_method_and_writes_both_tables(tmp_path: Path) -> None:
+    bench = flow(sizes=(64,), amplitudes=(0.5, 1.0), cost_sizes=(64,), pairs=1, repeats=1)
+    assert [(row.size, row.amplitude) for row in bench.accuracy] == [(64, 0.5), (64, 1.0)]
+    assert {row.method for row in bench.cost} == set(METHODS)
+    assert all(row.ms > 0 for row in bench.cost)
+    accuracy, cost = bench.write_csv(tmp_path)
+    assert len(accuracy.read_text(encoding="utf-8").splitlines()) == 3
+    assert len(cost.read_text(encoding="utf-8").splitlines()) == 5
+    lines = bench.markdown().splitlines()
+    assert sum(line.startswith("|") for line in lines) == (2 + 2) + (2 + 4)
+
+
+@pytest.mark.parametrize("call", [{"pairs": 0}, {"repeats": 0}, {"sizes": (8,)}])
+def test_a_measurement_of_nothing_is_refused(call: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        flow(**{"sizes": (32,), "amplitudes": (1.0,), "cost_sizes": (), **call})  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_one_thread_is_at_least_twenty_times_as_fast_as_opencv_at_224() -> None:
+    cost = {row.method: row for row in flow(sizes=(), cost_sizes=(224,), repeats=7).cost}
+    assert cost["tvl1"].times_as_fast >= 20
