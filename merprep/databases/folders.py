@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -74,6 +74,12 @@ def find_layout(spec: DatabaseSpec, root: Path) -> FoundLayout:
     RootNotFoundError
         Where nothing matches; the message names the patterns and what was found.
     """
+    best, *rest = find_layouts(spec, root)
+    return replace(best, also=tuple(f"{hit.layout.name}: {hit.root}" for hit in rest))
+
+
+def find_layouts(spec: DatabaseSpec, root: Path) -> list[FoundLayout]:
+    """Find every root of a database, the best first (see `find_layout`)."""
     root = _checked(root)
     looked = [candidate for candidate in _search(spec, root) if candidate.clips]
     above = None if looked else _above(spec, root)
@@ -85,10 +91,8 @@ def find_layout(spec: DatabaseSpec, root: Path) -> FoundLayout:
         raise _not_found(spec, root, looked, fitting)
     order = [layout.name for layout in spec.layouts]
     found.sort(key=lambda hit: (order.index(hit.layout.name), -len(hit.clips), len(str(hit.root))))
-    best, rest = found[0], found[1:]
-    also = tuple(f"{hit.layout.name}: {hit.root}" for hit in rest)
     notes = (f"the root is above the folder given: {above}",) if above else ()
-    return FoundLayout(best.root, best.layout, best.named, best.clips, best.ignored, also, (*best.notes, *notes))
+    return [replace(hit, notes=(*hit.notes, *notes)) for hit in found]
 
 
 def list_folder(path: Path | str) -> tuple[list[str], list[str]]:

@@ -27,8 +27,9 @@ def match_folders(
 ) -> list[ClipFolder | None]:
     """Return the folder of each name, each folder at most once unless folders are `shared`.
 
-    Subjects are compared as numbers. Clip names are compared first as they stand, then without case, then with
-    runs of digits as numbers, so that an exact name is never taken by a similar one.
+    Subjects are compared as numbers, and not at all where no folder tells its subject. Clip names are compared first
+    as they stand, then without case, then with runs of digits as numbers, so that an exact name is never taken by a
+    similar one.
 
     Examples
     --------
@@ -36,6 +37,8 @@ def match_folders(
     >>> match_folders([ClipName("01", "EP02_01f")], [folder])[0].path
     'Sub1/ep02_01F'
     """
+    if folders and not any(folder.subject for folder in folders):
+        names = [ClipName("", name.clip) for name in names]
     chosen: list[ClipFolder | None] = [None] * len(names)
     free = dict.fromkeys(folders)
     ways: tuple[Callable[[str, str], Hashable], ...] = (_exactly, _without_case, _as_numbers)

@@ -12,8 +12,10 @@ from merprep.databases.cutting import fitted
 from merprep.databases.errata import ErrataBook, ErrataPolicy, Erratum, ErratumOutcome, load_errata
 from merprep.databases.folders import ClipFolder, FoundLayout, find_layout
 from merprep.databases.frames import read_frames
+from merprep.databases.joins import joined
 from merprep.databases.keyframes import MissingFrames, check_keyframes, midpoint
 from merprep.databases.matching import ClipName, match_folders
+from merprep.databases.parts import FoundPart, common_root, find_parts, rooted
 from merprep.databases.rows import RowName, row_names
 from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import find_sheet
@@ -58,6 +60,12 @@ class DatabaseReading:
     errata: tuple[ErratumOutcome, ...] = ()
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    more_sheets: tuple[CodingSheet, ...] = ()
+
+    @property
+    def sheets(self) -> tuple[CodingSheet, ...]:
+        """All coding sheets that were read, one a part."""
+        return () if self.sheet is None else (self.sheet, *self.more_sheets)
 
     def counts(self) -> dict[str, Any]:
         """Return rows, folders and emotions as numbers."""
@@ -80,6 +88,8 @@ class _Source:
     found: FoundLayout
     book: ErrataBook
     missing: MissingFrames
+    # The sheet of another database, for fields that are joined.
+    extra: Path | None = None
     # What is in a folder, read once however many clips it holds.
     known: dict[str, tuple[FrameSet, list[str]]] = field(default_factory=dict)
 
@@ -95,6 +105,7 @@ def read_database(
     root: str | Path,
     *,
     annotations: str | Path | None = None,
+    extra: str | Path | None = None,
     errata: ErrataPolicy = "default",
     missing_frames: MissingFrames = "nearest",
 ) -> DatabaseReading:
@@ -107,6 +118,8 @@ def read_database(
         Any folder near the database: the one it was unzipped to, one above, or a subject's.
     annotations : path-like, optional
         The coding sheet; None looks for it near the frames.
+    extra : path-like, optional
+        Another database's sheet that gives some of the fields (SAMM's emotions for SAMM-LV); None looks for it too.
     errata : {"default", "all", "none"}
         Documented corrections to apply: all but the contested ones, all, or none.
     missing_frames : {"nearest", "keep"}
@@ -132,11 +145,52 @@ def read_database(
             where=str(annotations),
             mend="leave --annotations out",
         )
-    found = find_layout(spec, Path(root))
-    source = _Source(spec, found, book, missing_frames)
+    sheet = None if annotations is None else Path(annotations)
+    if spec.parts:
+        return _read_parts(spec, Path(root), sheet, book, missing_frames)
+    source = _Source(spec, find_layout(spec, Path(root)), book, missing_frames, None if extra is None else Path(extra))
     if spec.sheet is None:
         return _read_folders(source)
-    return _read_rows(source, Path(root), None if annotations is None else Path(annotations))
+    return _read_rows(source, Path(root), sheet)
+
+
+def _read_parts(
+    spec: DatabaseSpec, given: Path, annotations: Path | None, book: ErrataBook, missing: MissingFrames
+) -> DatabaseReading:
+    """Read the parts of a database one after the other, into one reading relative to their common root."""
+    found = find_parts(spec, given, annotations)
+    readings = [_read_part(part, given, book, missing) for part in found if part.found or part.sheet]
+    root = common_root([part.found.root for part in found if part.found])
+    absent = [f"{part.spec.variant}: neither folders nor a sheet" for part in found if not (part.found or part.sheet)]
+    sheets = [reading.sheet for reading in readings if reading.sheet]
+    clips = [rooted(clip, reading.root, root) for reading in readings for clip in reading.clips]
+    return DatabaseReading(
+        spec=spec,
+        clips=tuple(_with_own_ids(clips)),
+        root=root,
+        layout=readings[0].layout,
+        sheet=sheets[0],
+        sheet_rows=sum(reading.sheet_rows for reading in readings),
+        folders=sum(reading.folders for reading in readings),
+        folders_without_row=sum(reading.folders_without_row for reading in readings),
+        errata=book.outcomes(),
+        ignored=tuple(line for reading in readings for line in reading.ignored),
+        notes=(*(note for reading in readings for note in reading.notes), *absent),
+        more_sheets=tuple(sheets[1:]),
+    )
+
+
+def _read_part(part: FoundPart, given: Path, book: ErrataBook, missing: MissingFrames) -> DatabaseReading:
+    name, found = part.spec.variant, part.found
+    if found is None:
+        empty = FoundLayout(given.absolute(), part.spec.layouts[0], False, ())
+        reading = _read_rows(_Source(part.spec, empty, book, missing), given, part.sheet)
+        return replace(reading, notes=(f"{name}: no folders, only the sheet {part.sheet}",))
+    source = _Source(part.spec, found, book, missing)
+    if part.sheet is not None:
+        return _read_rows(source, given, part.sheet)
+    clips = [_clip_without_row(source, folder) for folder in found.clips]
+    return _reading(source, clips, None, 0, len(clips), (f"{name}: no coding sheet was found",))
 
 
 def _read_folders(source: _Source) -> DatabaseReading:
@@ -162,17 +216,18 @@ def _read_rows(source: _Source, given: Path, annotations: Path | None) -> Databa
     if spec.sheet is None:
         raise UsageError(f"{spec.title} has no coding sheet")
     path, unused = (annotations, ()) if annotations else find_sheet(spec, given.absolute(), found.root)
-    sheet = read_sheet(path, spec.sheet)
+    other = joined(spec, read_sheet(path, spec.sheet), given.absolute(), found.root, source.extra)
+    sheet = other.sheet
     names = row_names(sheet.rows, spec.sheet, found.layout)
     folders = match_folders([name.folder for name in names], found.clips, shared=found.layout.shared)
-    if names and not any(folders):
+    if names and found.clips and not any(folders):
         raise _nothing_matches(sheet, found)
     rows = zip(sheet.rows, names, folders, _first_rows([name.clip for name in names], sheet.rows), strict=True)
     clips = [_clip_of_row(source, row, name, folder, first) for row, name, folder, first in rows]
     taken = {folder.path for folder in folders if folder}
     strays = [folder for folder in found.clips if folder.path not in taken]
     clips += [_clip_without_row(source, folder) for folder in strays]
-    notes = tuple(f"another coding sheet is there and not used: {other}" for other in unused)
+    notes = (*other.notes, *(f"another coding sheet is there and not used: {path}" for path in unused))
     return _reading(source, clips, sheet, len(names), len(strays), notes)
 
 
@@ -333,8 +388,18 @@ def _reading(
         folders_without_row=strays,
         errata=source.book.outcomes(),
         ignored=(*(f"folder {name} is no clip" for name in found.ignored), *(sheet.ignored if sheet else ())),
-        notes=(*found.notes, *why, *(f"also there, not used: {other}" for other in found.also), *notes),
+        notes=(
+            *_experimental(source.spec),
+            *found.notes,
+            *why,
+            *(f"also there, not used: {other}" for other in found.also),
+            *notes,
+        ),
     )
+
+
+def _experimental(spec: DatabaseSpec) -> tuple[str, ...]:
+    return (f"support of {spec.title} is experimental: {spec.experimental}",) if spec.experimental else ()
 
 
 def _settled_layout(source: _Source, clips: list[Clip]) -> tuple[str, tuple[str, ...]]:

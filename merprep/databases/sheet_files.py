@@ -24,15 +24,38 @@ def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple
     SheetError
         Where there is none; a lock file in its place is named.
     """
-    globs = spec.sheet.files if spec.sheet else ()
-    seen: dict[Path, None] = {}
-    for folder in _places(given, root):
-        seen.update(dict.fromkeys(folder / name for name in list_folder(folder)[1]))
-    fitting = [path for pattern in globs for path in seen if fnmatch(path.name.lower(), pattern.lower())]
-    sheets = list(dict.fromkeys(path for path in fitting if not is_lock_file(path)))
+    seen = _seen(given, root)
+    sheets = [path for path in _fitting(spec, seen) if not is_lock_file(path)]
     if not sheets:
-        raise _no_sheet(spec, given, list(seen))
+        raise _no_sheet(spec, given, seen)
     return sheets[0], tuple(str(path) for path in sheets[1:])
+
+
+def sheets_near(spec: DatabaseSpec, given: Path, root: Path) -> list[Path]:
+    """Return every file near the frames that may be the coding sheet of a database, the likeliest first."""
+    return [path for path in _fitting(spec, _seen(given, root)) if not is_lock_file(path)]
+
+
+def is_sheet_of(spec: DatabaseSpec, name: str) -> bool:
+    """Whether a file is called as the coding sheet of a database is."""
+    return bool(_fitting(spec, [Path(name)]))
+
+
+def _seen(given: Path, root: Path) -> list[Path]:
+    return list(dict.fromkeys(folder / name for folder in _places(given, root) for name in list_folder(folder)[1]))
+
+
+def _fitting(spec: DatabaseSpec, paths: list[Path]) -> list[Path]:
+    """Return the paths that are called as the coding sheet is, in the order of preference."""
+    if spec.sheet is None:
+        return []
+    fitting = [path for glob in spec.sheet.files for path in paths if _is_called(path, glob)]
+    others = {path for glob in spec.sheet.not_files for path in paths if _is_called(path, glob)}
+    return [path for path in dict.fromkeys(fitting) if path not in others]
+
+
+def _is_called(path: Path, glob: str) -> bool:
+    return fnmatch(path.name.lower(), glob.lower())
 
 
 def _places(given: Path, root: Path) -> list[Path]:

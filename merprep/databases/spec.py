@@ -62,6 +62,8 @@ class Layout(StageConfig):
     begins : int, "onset" or "fit"
         The number of the first frame of a video file; "fit" is the onset where the video is as long as the clip,
         and 1 where it is not.
+    subject : str
+        How a subject's folder is written where it differs from the database's own way.
     global_numbers : bool
         Whether frames bear the recorder's own numbers, so that a row without a recording of its name is found in
         the recording of its subject that has its frames.
@@ -83,6 +85,7 @@ class Layout(StageConfig):
     shared: bool = False
     key: str = "{clip}"
     begins: int | Literal["onset", "fit"] = 1
+    subject: str = ""
     global_numbers: bool = False
     beside: tuple[str, ...] = ()
     file: str = ""
@@ -153,6 +156,8 @@ class SheetSpec(StageConfig):
         By field, where it is found inside another.
     clip_id : str
         The name of a clip, made of the row's fields, where the column alone does not tell clips apart.
+    not_files : tuple of str
+        Names that `files` fits and that are another sheet's.
     parser : str
         A module of `merprep.databases.parsers`, for workbooks that are more than one table with a header.
     not_sheets : tuple of str
@@ -168,6 +173,7 @@ class SheetSpec(StageConfig):
     """
 
     files: tuple[str, ...]
+    not_files: tuple[str, ...] = ()
     sheets: tuple[str, ...] = ()
     not_sheets: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
@@ -191,9 +197,10 @@ class SheetSpec(StageConfig):
 
 
 class Join(StageConfig):
-    """Fields that another database's sheet gives, for rows of the same clip and kind."""
+    """Fields that another database's sheet gives, for rows of `kind` with its names of clips."""
 
     database: str
+    kind: str
     fields: tuple[str, ...]
 
 
@@ -214,9 +221,10 @@ class Part(StageConfig):
 
 
 class PublishedTable(StageConfig):
-    """The counts that a release states."""
+    """The counts that a release states; `kind` restricts them to clips of one variant."""
 
     table: str
+    kind: str = ""
     clips: int
     subjects: int
     emotions: dict[str, int] = Field(default_factory=dict)
@@ -283,10 +291,11 @@ class DatabaseSpec(StageConfig):
         """The BibTeX entry of its paper."""
         return self.citation.bibtex
 
-    def subject_name(self, subject: str) -> str:
-        """Write a subject as this database does (``sub01``), whatever a sheet or folder makes of it."""
+    def subject_name(self, subject: str, layout: Layout | None = None) -> str:
+        """Write a subject as this database (or a layout of it) does (``sub01``), whatever a sheet makes of it."""
         digits = re.findall(r"\d+", subject)
-        return self.subject.format(int(digits[-1])) if digits else subject.strip()
+        pattern = (layout.subject if layout else "") or self.subject
+        return pattern.format(int(digits[-1])) if digits else subject.strip()
 
     def layout(self, name: str) -> Layout:
         """Return one layout by name."""
@@ -368,7 +377,9 @@ def _template(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", text.lower())
+    # CAS(ME)^2 and CASME II differ in nothing but what a plain spelling leaves out.
+    text = re.sub(r"cas\s*\(me\)\s*\^?\s*2|casme\s*\^\s*2|cas.?me.?\u00b2|cas\(me\)\u00b2", "casmesq", text.lower())
+    return re.sub(r"[^a-z0-9]", "", text.replace("\u00b3", "3"))
 
 
 @cache

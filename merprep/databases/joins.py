@@ -1,0 +1,116 @@
+"""Fields that stand in the sheet of another database, for the same clips."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from merprep.databases.cells import Cell, is_blank
+from merprep.databases.keys import Key, name_key, subject_key
+from merprep.databases.rows import kind_of
+from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
+from merprep.databases.sheet_files import sheets_near
+from merprep.databases.spec import DatabaseSpec, Join, SheetSpec, spec
+from merprep.errors import SheetError, UsageError
+
+
+@dataclass(frozen=True)
+class Joined:
+    """A sheet with the joined fields filled in, and what is to be said of it."""
+
+    sheet: CodingSheet
+    notes: tuple[str, ...] = ()
+
+
+def joined(own: DatabaseSpec, sheet: CodingSheet, given: Path, root: Path, extra: Path | None) -> Joined:
+    """Fill in the fields that other databases' sheets give.
+
+    Parameters
+    ----------
+    own : DatabaseSpec
+    sheet : CodingSheet
+    given, root : Path
+        The folder that the user named and that of the frames; the other sheet is looked for near both.
+    extra : Path, optional
+        The other sheet, where it is not near.
+
+    Raises
+    ------
+    UsageError
+        Where `extra` is given and nothing is joined.
+    SheetError
+        Where `extra` cannot be read.
+    """
+    if extra is not None and not own.joins:
+        raise UsageError(f"{own.title} takes nothing from another sheet", where=str(extra), mend="leave --extra out")
+    notes: tuple[str, ...] = ()
+    for join in own.joins:
+        found = _other_sheet(join, given, root, extra)
+        if found is None or own.sheet is None:
+            notes += (_not_at_hand(own, join),)
+            continue
+        rows, matched = _fill(sheet.rows, own.sheet, found.rows, join)
+        sheet = replace(sheet, rows=rows)
+        notes += _said(join, found, matched, _of_kind(rows, own.sheet, join.kind))
+    return Joined(sheet, notes)
+
+
+def _other_sheet(join: Join, given: Path, root: Path, extra: Path | None) -> CodingSheet | None:
+    other = spec(join.database)
+    if other.sheet is None:
+        return None
+    if extra is not None:
+        return read_sheet(extra, other.sheet)
+    for path in sheets_near(other, given, root):
+        try:
+            return read_sheet(path, other.sheet)
+        except SheetError:
+            continue
+    return None
+
+
+def _fill(
+    rows: Sequence[SheetRow], sheet: SheetSpec, others: Sequence[SheetRow], join: Join
+) -> tuple[tuple[SheetRow, ...], int]:
+    by_name: dict[tuple[Key, Key], SheetRow] = {_key(row): row for row in others}
+    filled = []
+    matched = 0
+    for row in rows:
+        other = by_name.get(_key(row)) if kind_of(sheet, row.text("kind")) == join.kind else None
+        matched += other is not None
+        filled.append(row if other is None else replace(row, cells=_with_fields(row.cells, other.cells, join)))
+    return tuple(filled), matched
+
+
+def _key(row: SheetRow) -> tuple[Key, Key]:
+    return subject_key(row.text("subject")), name_key(row.text("clip"))
+
+
+def _with_fields(cells: dict[str, Cell], others: dict[str, Cell], join: Join) -> dict[str, Cell]:
+    taken = {field: others.get(field) for field in join.fields if is_blank(cells.get(field))}
+    return {**cells, **taken}
+
+
+def _of_kind(rows: Sequence[SheetRow], sheet: SheetSpec, kind: str) -> int:
+    return Counter(kind_of(sheet, row.text("kind")) for row in rows)[kind]
+
+
+def _said(join: Join, found: CodingSheet, matched: int, rows: int) -> tuple[str, ...]:
+    fields = " and ".join(field.replace("_", " ") for field in join.fields)
+    notes: tuple[str, ...] = (
+        f"{fields} of {matched} of {rows} {join.kind}-expressions are those of {found.path.name}",
+    )
+    if matched < len(found.rows):
+        notes += (f"{len(found.rows) - matched} rows of {found.path.name} have no row here",)
+    return notes
+
+
+def _not_at_hand(own: DatabaseSpec, join: Join) -> str:
+    fields = " and ".join(field.replace("_", " ") for field in join.fields)
+    title = spec(join.database).title
+    return (
+        f"{own.title} has no {fields}: they stand in the coding sheet of {title}, which was not found near the "
+        f"frames; put it there or name it with --extra"
+    )
