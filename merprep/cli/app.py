@@ -21,6 +21,7 @@ from merprep.cli import (
     labels,
     predict,
     show,
+    verify,
 )
 from merprep.cli import train as train_commands
 from merprep.cli import weights as weights_commands
@@ -48,6 +49,7 @@ add_command(app, demo.demo, panel=_TRY)
 add_command(app, databases.databases, panel=_PREPARE)
 add_command(app, ingest.ingest, panel=_PREPARE)
 add_command(app, labels.labels, panel=_PREPARE)
+add_command(app, verify.verify, panel=_PREPARE)
 add_command(app, cite.cite, panel=_PREPARE)
 add_command(app, align.align, panel=_FEATURES)
 add_command(app, flow.flow, panel=_FEATURES)

@@ -3,18 +3,59 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from merprep.errors import UsageError
-from merprep.records import Clip
+from merprep.records import Clip, FrameSet
 
 Verify = Literal["none", "exists", "decode", "hash"]
 LEVELS = ("none", "exists", "decode", "hash")
+# How a whole JPEG and a whole PNG begin and end; some cameras write a little after the end.
+_ENDS = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
+_TRAILER = 4096
 
 
-def check_frames(root: Path, clip: Clip, level: Verify) -> tuple[str, str]:
-    """Look at every frame of one clip.
+@dataclass(frozen=True)
+class FrameCheck:
+    """What was found when the files of one clip were looked at.
+
+    Attributes
+    ----------
+    problem : str
+        What is wrong with the first bad file; empty where nothing is.
+    hashes : dict of str
+        SHA-256 by path below the root, where hashes were asked for.
+    """
+
+    problem: str = ""
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """One hash over the names and bytes of all files; empty without hashes."""
+        if not self.hashes:
+            return ""
+        lines = "".join(f"{digest}  {path.rpartition('/')[2]}\n" for path, digest in sorted(self.hashes.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def clip_files(frames: FrameSet) -> tuple[str, ...]:
+    """Return the paths of a clip's files below the root: one a frame, or the one video.
+
+    Examples
+    --------
+    >>> clip_files(FrameSet("a/#.png", (3, 5))), clip_files(FrameSet("a.avi", (1, 2, 3)))
+    (('a/3.png', 'a/5.png'), ('a.avi',))
+    """
+    if frames.is_video:
+        return (frames.path(1),) if frames.numbers else ()
+    return tuple(frames.path(number) for number in frames.numbers)
+
+
+def check_frames(root: Path, clip: Clip, level: Verify) -> FrameCheck:
+    """Look at every frame of one clip, up to the first bad one.
 
     Parameters
     ----------
@@ -24,13 +65,6 @@ def check_frames(root: Path, clip: Clip, level: Verify) -> tuple[str, str]:
     level : {"none", "exists", "decode", "hash"}
         Nothing; there and not empty; also decoded; there, and hashed.
 
-    Returns
-    -------
-    problem : str
-        What is wrong with the first bad frame; empty where nothing is.
-    digest : str
-        SHA-256 over the names and bytes of the frames for ``hash``, else empty.
-
     Raises
     ------
     UsageError
@@ -39,33 +73,64 @@ def check_frames(root: Path, clip: Clip, level: Verify) -> tuple[str, str]:
     if level not in LEVELS:
         raise UsageError(f"There is no verification {level!r}", expected=", ".join(LEVELS))
     if level == "none":
-        return "", ""
-    digest = hashlib.sha256()
-    for number in clip.frames.numbers:
-        name = clip.frames.path(number)
-        problem, data = _read(root / name, whole=level != "exists")
-        if not problem and level == "decode" and not _decodes(data):
-            problem = "unreadable image"
+        return FrameCheck()
+    hashes = {}
+    for name in clip_files(clip.frames):
+        problem = _presence(root / name)
+        if not problem and level == "decode":
+            problem = _undecodable(root / name, clip.frames)
+        if not problem and level == "hash":
+            problem, hashes[name] = hash_file(root / name)
         if problem:
-            return f"{problem}: {name}", ""
-        digest.update(f"{name.rpartition('/')[2]} {len(data)}\n".encode() + data)
-    return "", digest.hexdigest() if level == "hash" else ""
+            return FrameCheck(f"{problem}: {name}")
+    return FrameCheck("", hashes)
 
 
-def _read(path: Path, *, whole: bool) -> tuple[str, bytes]:
+def hash_file(path: Path) -> tuple[str, str]:
+    """Return what is wrong with a file, if anything, and the SHA-256 of its bytes."""
     try:
-        if not path.stat().st_size:
-            return "empty file", b""
-        return "", path.read_bytes() if whole else b""
+        with path.open("rb") as stream:
+            return "", hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        return f"unreadable file ({error.strerror or error})", b""
+        return f"unreadable file ({error.strerror or error})", ""
 
 
-def _decodes(data: bytes) -> bool:
+def _presence(path: Path) -> str:
+    try:
+        return "" if path.stat().st_size else "empty file"
+    except OSError as error:
+        return f"unreadable file ({error.strerror or error})"
+
+
+def _undecodable(path: Path, frames: FrameSet) -> str:
+    if frames.is_video:
+        return _short_video(path, frames.index(frames.numbers[-1]) + 1)
+    return "" if _decodes(path) else "unreadable image"
+
+
+def _decodes(path: Path) -> bool:
     import cv2
     import numpy as np
 
     try:
-        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is not None
-    except cv2.error:
+        data = path.read_bytes()
+        # OpenCV decodes a cut-off JPEG or PNG into a picture whose lower part is grey, without a word.
+        ends = next((end for start, end in _ENDS if data.startswith(start)), b"")
+        return (
+            ends in data[-_TRAILER:] and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is not None
+        )
+    except (OSError, cv2.error):
         return False
+
+
+def _short_video(path: Path, needed: int) -> str:
+    import cv2
+
+    video = cv2.VideoCapture(str(path))
+    try:
+        decoded = 0
+        while decoded < needed and video.grab():
+            decoded += 1
+        return "" if decoded == needed else f"unreadable video ({decoded} of {needed} frames decode)"
+    finally:
+        video.release()

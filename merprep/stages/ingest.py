@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from merprep.databases import DatabaseReading, load_row_corrections, read_database, spec
-from merprep.databases.checking import LEVELS, Verify, check_frames
+from merprep.databases.checking import LEVELS, FrameCheck, Verify, check_frames
 from merprep.databases.errata import ErrataPolicy
 from merprep.errors import DatabaseError, UsageError
 from merprep.labels import CountTable, count_table, scheme
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome, StageReport
 from merprep.store import Workspace, read_manifest_or_empty, write_manifest, written_whole
+from merprep.store.hashes import write_hashes
 from merprep.store.provenance import sha256_of
 
 # What a printed account lists before it says how many more there are.
@@ -97,6 +98,7 @@ class IngestResult:
         ]
         classes = self.classes().counts.get(self.database, {})
         lines.append("MEGC2019 classes: " + ", ".join(f"{name} {count}" for name, count in classes.items()))
+        lines.append(f"digest of the list of usable clips: {self.digest}")
         lines += _errata_lines(reading)
         lines += _some("note", reading.notes)
         lines += _some("note", [f"{clip.id}: {note}" for clip in self.clips for note in clip.notes])
@@ -152,9 +154,10 @@ def ingest(
         raise UsageError(f"There is no verification {verify!r}", expected=", ".join(LEVELS))
     reading = read_database(spec(database, variant), root, annotations=annotations, errata=errata)
     manifest = read_manifest_or_empty(workspace)
-    clips, hashes = _verified(reading, verify, jobs, progress or Silent())
+    clips, checks = _verified(reading, verify, jobs, progress or Silent())
     if not any(clip.status == "ok" for clip in clips):
         raise _nothing_usable(reading, clips)
+    hashes = _hashes(workspace, manifest.sources.get(reading.spec.id, {}), reading, verify, checks)
     manifest = manifest.replacing(reading.spec.id, clips, _source(reading, errata, verify, hashes))
     own = manifest.of_database(reading.spec.id)
     result = IngestResult(
@@ -167,8 +170,8 @@ def ingest(
 
 def _verified(
     reading: DatabaseReading, level: Verify, jobs: int | None, progress: Progress
-) -> tuple[list[Clip], dict[str, str]]:
-    """Return the clips, those with a bad frame excluded, and the hashes of their frames."""
+) -> tuple[list[Clip], dict[str, FrameCheck]]:
+    """Return the clips, those with a bad frame excluded, and what was found of each that was looked at."""
     usable = [clip for clip in reading.clips if clip.status == "ok"]
     if level == "none":
         return list(reading.clips), {}
@@ -180,14 +183,27 @@ def _verified(
     found = {}
     try:
         checks = workers(delayed(check_frames)(reading.root, clip, level) for clip in usable)
-        for clip, outcome in zip(usable, checks, strict=True):
-            found[clip.id] = outcome
-            progress.advance(failed=bool(outcome[0]))
+        for clip, check in zip(usable, checks, strict=True):
+            found[clip.id] = check
+            progress.advance(failed=bool(check.problem))
     finally:
         progress.finish()
-    problems = {name: problem for name, (problem, _) in found.items() if problem}
+    problems = {name: check.problem for name, check in found.items() if check.problem}
     clips = [clip.excluded(problems[clip.id]) if clip.id in problems else clip for clip in reading.clips]
-    return clips, {name: digest for name, (_, digest) in found.items() if digest}
+    return clips, found
+
+
+def _hashes(
+    workspace: Workspace, before: dict[str, Any], reading: DatabaseReading, verify: Verify, found: dict[str, FrameCheck]
+) -> dict[str, str]:
+    """Write the hashes of the files, and return those of the clips; hashes from before stay with their root."""
+    if verify == "hash":
+        write_hashes(
+            workspace, reading.spec.id, {path: h for check in found.values() for path, h in check.hashes.items()}
+        )
+        return {name: check.digest for name, check in found.items() if check.digest}
+    kept: dict[str, str] = before.get("hashes", {})
+    return kept if before.get("root") == reading.root.as_posix() else {}
 
 
 def _source(reading: DatabaseReading, errata: str, verify: str, hashes: dict[str, str]) -> dict[str, Any]:

@@ -183,6 +183,17 @@ def read_manifest_or_empty(workspace: Workspace) -> Manifest:
     return read_manifest(workspace) if workspace.manifest_path.exists() else Manifest()
 
 
+def recorded_digest(workspace: Workspace) -> str:
+    """Return the digest of the list of usable clips as it was when the manifest was written.
+
+    Raises
+    ------
+    StoreError
+        Where there is no sidecar, or it is damaged.
+    """
+    return str(_read_sidecar(workspace).get("digest", ""))
+
+
 def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
     """Write the table and its sidecar, each whole or not at all."""
     buffer = io.StringIO()

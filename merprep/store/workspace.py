@@ -56,6 +56,10 @@ class Workspace:
         """Figures of clips and runs."""
         return self.folder / "figures"
 
+    def hashes_path(self, database: str) -> Path:
+        """Return the file of one database's frame hashes, as ``sha256sum`` writes it."""
+        return self.folder / "hashes" / f"{database}.sha256"
+
     def aligned_path(self, config_id: str) -> Path:
         """Return the file of aligned faces of one configuration."""
         return self.folder / "aligned" / f"aligned-{config_id}.h5"

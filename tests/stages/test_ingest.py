@@ -126,6 +126,12 @@ def test_an_unreadable_image_excludes_its_clip_with_the_reason(workspace: Worksp
     assert result.report.counts() == {"in": 6, "done": 5, "skipped": 0, "failed": 1}
 
 
+def test_a_cut_off_image_excludes_its_clip(workspace: Workspace, casme2: Path) -> None:
+    cut = sorted(casme2.glob("CASME2_RAW_selected/sub01/*/img*.jpg"))[0]
+    cut.write_bytes(cut.read_bytes()[:-40])
+    assert ingest(workspace, "casme2", casme2, verify="decode").reasons() == {"unreadable image": 1}
+
+
 def test_an_empty_file_is_found_without_decoding(workspace: Workspace, casme2: Path) -> None:
     sorted(casme2.glob("CASME2_RAW_selected/sub02/*/img*.jpg"))[0].write_bytes(b"")
     assert ingest(workspace, "casme2", casme2, verify="exists").reasons() == {"empty file": 1}
