@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # What a list of reasons shows before it says how many more there are.
 _MOST_REASONS = 12
+_PIPE_WIDTH = 140
 
 
 class Output:
@@ -64,10 +65,11 @@ class Output:
         """Print a table for people; numbers stand to the right."""
         if not self.talks:
             return
+        from rich.box import SIMPLE_HEAD
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(title), title_justify="left", header_style="bold")
+        table = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
         for index, name in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
             table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
@@ -131,7 +133,9 @@ class Output:
     def _console(self, *, stderr: bool = False) -> Console:
         from rich.console import Console
 
-        return Console(stderr=stderr, soft_wrap=not stderr)
+        console = Console(stderr=stderr, soft_wrap=not stderr)
+        # Into a file or a pipe, rich would assume 80 columns and break words.
+        return console if console.is_terminal else Console(stderr=stderr, soft_wrap=not stderr, width=_PIPE_WIDTH)
 
 
 def _cell(value: object) -> str:

@@ -63,9 +63,10 @@ def draw_clip(picture: ClipPicture, path: Path) -> Path:
     _draw_marks(panels[0], picture)
     _draw_face(panels[1], picture.apex, "apex")
     _draw_flow(panels[2], picture.flow)
-    image = panels[3].imshow(picture.strain, cmap="inferno", vmin=0.0)
+    # A few pixels at the border of the picture would otherwise set the scale.
+    image = panels[3].imshow(picture.strain, cmap="inferno", vmin=0.0, vmax=_high(picture.strain))
     panels[3].set_title("optical strain (1/px)", fontsize=9)
-    figure.colorbar(image, ax=panels[3], fraction=0.046, pad=0.02)
+    figure.colorbar(image, ax=panels[3], fraction=0.046, pad=0.02, extend="max")
     figure.suptitle(picture.title, fontsize=10, parse_math=False)
     with written_whole(path) as temporary:
         figure.savefig(temporary, format="png")
@@ -80,19 +81,27 @@ def _draw_face(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
     axes.set_title(title, fontsize=9)
 
 
+def _high(values: NDArray[np.float32]) -> float:
+    return max(float(np.percentile(values, 99.5)), 1e-6)
+
+
 def _draw_marks(axes: Axes, picture: ClipPicture) -> None:
     from matplotlib.patches import Rectangle
 
+    height, width = picture.onset.shape[:2]
     axes.plot(picture.landmarks[:, 0], picture.landmarks[:, 1], ".", markersize=1.5, color="#39d0ff", alpha=0.7)
     for left, top, right, bottom in picture.boxes:
         axes.add_patch(
             Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#ffd23f", linewidth=1.2)
         )
+    # Landmarks may lie outside the face's square, which keeps its size.
+    axes.set_xlim(-0.5, width - 0.5)
+    axes.set_ylim(height - 0.5, -0.5)
 
 
 def _draw_flow(axes: Axes, flow: NDArray[np.float32]) -> None:
     size = flow.shape[-1]
-    bound = max(float(np.percentile(np.hypot(flow[0], flow[1]), 99.5)), _LEAST_BOUND)
+    bound = max(_high(np.hypot(flow[0], flow[1])), _LEAST_BOUND)
     axes.imshow(flow_colours(flow, bound))
     step = max(size // 20, 1)
     rows, columns = np.mgrid[step // 2 : size : step, step // 2 : size : step]

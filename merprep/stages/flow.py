@@ -211,7 +211,8 @@ def features_of(
     """
     maps = channels_of(field, config.channels)
     small = area_average(maps, config.size)
-    scaled = points * (config.size / maps.shape[-1])
+    # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
+    scaled = (points + 0.5) * (config.size / maps.shape[-1]) - 0.5
     regions = {ANATOMICAL: cut_anatomical(maps, points, config.size), PUBLISHED: cut_published(small, scaled)}
     return ClipFeatures(small, regions, landmarks)
 

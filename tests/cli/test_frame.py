@@ -18,7 +18,7 @@ def run(*arguments):
 
 
 def commands():
-    groups = [name for name in ("import", "weights", "config", "bench")]
+    groups = ("import", "weights", "config", "bench")
     return [[command.callback.__name__.rstrip("_")] for command in app.registered_commands] + [
         [name] for name in groups
     ]
@@ -31,7 +31,7 @@ def test_help_names_every_command_under_its_task():
     assert "Make features" in printed
 
 
-@pytest.mark.parametrize("command", commands(), ids=lambda command: " ".join(command))
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_every_command_has_help(command):
     result = run(*command, "--help")
     assert result.exit_code == 0
