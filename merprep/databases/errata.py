@@ -152,11 +152,20 @@ class ErrataBook:
             state = self._state(erratum, cells.get(erratum.field), on_disk)
             if state == "applied" and not _belongs(erratum, applied):
                 state = "not needed"
-            self._outcomes[erratum.id] = ErratumOutcome(erratum, state, cell_text(cells.get(erratum.field)))
+            outcome = ErratumOutcome(erratum, state, cell_text(cells.get(erratum.field)))
+            # Two rows of one name (a micro- and a macro-expression): the one that was corrected counts.
+            known = self._outcomes.get(erratum.id)
+            if known is None or known.state != "applied":
+                self._outcomes[erratum.id] = outcome
             if state == "applied":
                 cells[erratum.field] = erratum.new
                 applied.append(erratum)
         return cells, applied
+
+    def other_name(self, key: tuple[Key, Key]) -> str:
+        """Return the name that repaired copies give a clip; empty where it has one name only."""
+        found = (erratum for erratum in self._by_clip.get(key, ()) if erratum.also)
+        return next((name for e in found for name in (*e.also, e.clip) if name_key(name) != key[1]), "")
 
     def outcomes(self) -> tuple[ErratumOutcome, ...]:
         """Return what became of every correction, those of clips that never came included."""

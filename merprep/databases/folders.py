@@ -207,7 +207,11 @@ def _settle(spec: DatabaseSpec, candidate: _Candidate) -> FoundLayout | None:
     unnamed = [layout for layout in fitting or shaped if not layout.named]
     chosen = [*telling, *unnamed, *fitting, *shaped][0]
     clips = tuple(candidate.clips)
-    return FoundLayout(candidate.root, chosen, bool(telling), clips, tuple(candidate.ignored), notes=notes)
+    beside = {name.casefold() for name in chosen.beside}
+    ignored = tuple(path for path in candidate.ignored if path.rpartition("/")[2].casefold() not in beside)
+    if len(ignored) < len(candidate.ignored):
+        notes = (*notes, f"{len(candidate.ignored) - len(ignored)} folders {', '.join(chosen.beside)} are not read")
+    return FoundLayout(candidate.root, chosen, bool(telling), clips, ignored, notes=notes)
 
 
 def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:

@@ -14,9 +14,10 @@ from merprep.databases.folders import ClipFolder, FoundLayout, find_layout
 from merprep.databases.frames import read_frames
 from merprep.databases.joins import joined
 from merprep.databases.keyframes import MissingFrames, check_keyframes, midpoint
+from merprep.databases.keys import name_key, subject_key
 from merprep.databases.matching import ClipName, match_folders
 from merprep.databases.parts import FoundPart, common_root, find_parts, rooted
-from merprep.databases.rows import RowName, row_names
+from merprep.databases.rows import RowName, clip_id, row_names
 from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import find_sheet
 from merprep.databases.spec import DatabaseSpec
@@ -40,8 +41,9 @@ class DatabaseReading:
     layout : str
     sheet : CodingSheet or None
         None for databases whose folders are the annotation.
-    folders, folders_without_row, sheet_rows : int
-        sheet_rows + folders_without_row = number of clips.
+    folders, folders_without_row, sheet_rows, further : int
+        sheet_rows + further + folders_without_row = number of clips; `further` are the second and third expressions
+        that some rows of SMIC-E's table hold.
     errata : tuple of ErratumOutcome
     ignored : tuple of str
         Folders that are no clips, and rows that name none.
@@ -57,6 +59,7 @@ class DatabaseReading:
     sheet_rows: int
     folders: int
     folders_without_row: int
+    further: int = 0
     errata: tuple[ErratumOutcome, ...] = ()
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -73,6 +76,7 @@ class DatabaseReading:
             "sheet_rows": self.sheet_rows,
             "folders": self.folders,
             "folders_without_row": self.folders_without_row,
+            **({"further_expressions": self.further} if self.further else {}),
             "manifest_rows": len(self.clips),
             "frames": sum(len(clip.frames) for clip in self.clips),
             "subjects": len({clip.person for clip in self.clips}),
@@ -138,6 +142,12 @@ def read_database(
     DatabaseError
         Where no row of the sheet has a folder.
     """
+    if spec.unlabelled:
+        raise DatabaseError(
+            f"{spec.title} has no labels: {spec.unlabelled}",
+            where=str(root),
+            mend="nothing can be trained on it; its labelled siblings are listed by `merprep databases`",
+        )
     book = ErrataBook(load_errata(spec.id), errata)
     if spec.sheet is None and annotations is not None:
         raise UsageError(
@@ -220,6 +230,7 @@ def _read_rows(source: _Source, given: Path, annotations: Path | None) -> Databa
     sheet = other.sheet
     names = row_names(sheet.rows, spec.sheet, found.layout)
     folders = match_folders([name.folder for name in names], found.clips, shared=found.layout.shared)
+    folders = _found_otherwise(source, sheet.rows, names, folders)
     if names and found.clips and not any(folders):
         raise _nothing_matches(sheet, found)
     rows = zip(sheet.rows, names, folders, _first_rows([name.clip for name in names], sheet.rows), strict=True)
@@ -227,8 +238,39 @@ def _read_rows(source: _Source, given: Path, annotations: Path | None) -> Databa
     taken = {folder.path for folder in folders if folder}
     strays = [folder for folder in found.clips if folder.path not in taken]
     clips += [_clip_without_row(source, folder) for folder in strays]
-    notes = (*other.notes, *(f"another coding sheet is there and not used: {path}" for path in unused))
-    return _reading(source, clips, sheet, len(names), len(strays), notes)
+    unused_notes = (f"another coding sheet is there and not used: {path}" for path in unused)
+    notes = (*sheet.notes, *other.notes, *unused_notes, *_cut_notes(found, clips))
+    return _reading(source, clips, sheet, sheet.row_count, len(strays), notes)
+
+
+def _cut_notes(found: FoundLayout, clips: list[Clip]) -> tuple[str, ...]:
+    if not found.layout.shared:
+        return ()
+    cut = sum(clip.status == "ok" for clip in clips)
+    return (f"{cut} clips are cut out of {len(found.clips)} recordings, whose other frames remain as context",)
+
+
+def _found_otherwise(
+    source: _Source, rows: tuple[SheetRow, ...], names: list[RowName], folders: list[ClipFolder | None]
+) -> list[ClipFolder | None]:
+    """Look for the folders of rows that have none: under the name that a correction gives, or by their frames."""
+    lost = [place for place, folder in enumerate(folders) if folder is None]
+    renamed = [ClipName(names[at].clip.subject, source.book.other_name(names[at].clip.key)) for at in lost]
+    taken = {folder for folder in folders if folder}
+    free = [folder for folder in source.found.clips if folder not in taken]
+    found = list(folders)
+    for place, folder in zip(lost, match_folders(renamed, free), strict=True):
+        found[place] = folder
+        if folder is None and source.found.layout.global_numbers:
+            found[place] = _recording_of(source, rows[place], names[place])
+    return found
+
+
+def _recording_of(source: _Source, row: SheetRow, names: RowName) -> ClipFolder | None:
+    """Return the recording of the row's subject that has the row's frames."""
+    onset, subject = frame_number(row.cells.get("onset")), subject_key(names.clip.subject)
+    own = (folder for folder in source.found.clips if subject_key(folder.subject) == subject)
+    return next((folder for folder in own if onset in source.frames(folder)[0].numbers), None)
 
 
 def _first_rows(names: list[ClipName], rows: tuple[SheetRow, ...]) -> list[int | None]:
@@ -245,9 +287,13 @@ def _first_rows(names: list[ClipName], rows: tuple[SheetRow, ...]) -> list[int |
 def _clip_of_row(source: _Source, row: SheetRow, names: RowName, folder: ClipFolder | None, first: int | None) -> Clip:
     name = names.clip
     frames, notes = source.frames(folder) if folder else (FrameSet(), [])
+    notes += row.notes
     if folder:
-        notes += _differently_written(source.spec, row, names.folder, folder)
+        notes += _differently_written(source, row, names.folder, folder)
     cells, applied = source.book.apply(name.key, row.cells, on_disk=frames.numbers)
+    name = _renamed(source.spec, name, row, cells)
+    if source.found.layout.shared and folder:
+        notes.append(f"cut out of {folder.path}, {_span(frames)}")
     clip = _clip(source.spec, name, cells, applied, frames, notes)
     clip = replace(clip, variant=names.kind or clip.variant)
     if first is not None:
@@ -260,10 +306,26 @@ def _clip_of_row(source: _Source, row: SheetRow, names: RowName, folder: ClipFol
     return replace(clip, frames=FrameSet(clip.frames.pattern)) if whole else clip
 
 
-def _differently_written(spec: DatabaseSpec, row: SheetRow, name: ClipName, folder: ClipFolder) -> list[str]:
+def _span(frames: FrameSet) -> str:
+    return f"frames {frames.numbers[0]}-{frames.numbers[-1]}" if frames.numbers else "no frames"
+
+
+def _renamed(spec: DatabaseSpec, name: ClipName, row: SheetRow, cells: dict[str, Cell]) -> ClipName:
+    """Name a clip after its corrected cells, so that repaired and other copies of a sheet name it alike."""
+    if spec.sheet is None:
+        return name
+    before, after = (clip_id(spec.sheet, values) for values in (row.cells, cells))
+    return name if before == after else replace(name, clip=name.clip.replace(before, after, 1))
+
+
+def _differently_written(source: _Source, row: SheetRow, name: ClipName, folder: ClipFolder) -> list[str]:
     """Return notes on what a folder's place says otherwise than its row."""
     notes = []
-    if (folder.subject, folder.clip) != (spec.subject_name(name.subject), name.clip):
+    layout = source.found.layout
+    subject = source.spec.subject_name(name.subject, layout)
+    if layout.global_numbers and name_key(folder.clip) != name_key(name.clip):
+        notes.append(f"lies in the recording {folder.path}")
+    elif (folder.subject, folder.clip) != (subject, name.clip):
         notes.append(f"the folder is written {folder.path}")
     said, lies = row.text("emotion"), folder.emotion
     if said and lies and emotion_word(said) != emotion_word(lies):
@@ -299,6 +361,9 @@ def _empty(clip: Clip, folder: ClipFolder) -> str:
 def _clip_without_row(source: _Source, folder: ClipFolder) -> Clip:
     frames, notes = source.frames(folder)
     clip = _clip(source.spec, ClipName(folder.subject, folder.clip), {}, [], frames, notes)
+    if source.found.layout.shared:
+        clip = replace(clip, frames=FrameSet(frames.pattern))
+        return clip.excluded(f"no row in the sheet: nothing is coded in the recording {folder.path}, {_span(frames)}")
     return clip.excluded(f"no row in the sheet: the folder {folder.path} has frames {frames.ranges() or 'none'}")
 
 
@@ -319,7 +384,7 @@ def _clip(
     return Clip(
         database=spec.id,
         subject=_name(spec.subject_name(name.subject[:_LONGEST_NAME])) or "unknown",
-        clip=_name(name.clip[:_LONGEST_NAME]),
+        clip=_name(name.clip[:_LONGEST_NAME]) or "unnamed",
         person=person_of(spec.persons, name.subject[:_LONGEST_NAME]),
         variant=spec.variant,
         frames=frames,
@@ -333,8 +398,21 @@ def _clip(
         objective_source="published" if published else "derived" if derived else "",
         apex_source=_apex_source(numbers["apex"], applied),
         errata=tuple(plain_note(erratum.label) for erratum in applied),
-        notes=tuple(plain_note(note) for note in [*notes, *(note for note in unread if note)]),
+        notes=tuple(plain_note(note) for note in [*notes, *(note for note in unread if note), *_remarks(cells)]),
     )
+
+
+def _remarks(cells: dict[str, Cell]) -> list[str]:
+    """Return what a row says beside what the manifest has columns for, and odd spellings of what it has."""
+    said = {field: cell_text(cells.get(field)) for field in ("apex", "apex_last", "self_report", "action_units")}
+    remarks = []
+    if said["apex_last"] not in ("", said["apex"]) and not is_not_annotated(said["apex_last"]):
+        remarks.append(f"the apex lasts until {said['apex_last']}")
+    if said["self_report"]:
+        remarks.append(f"self-report: {said['self_report']}")
+    if "\uff0c" in said["action_units"]:
+        remarks.append("the action units are joined by a full-width comma")
+    return remarks
 
 
 def _name(text: str) -> str:
@@ -363,6 +441,8 @@ def _finished(source: _Source, clip: Clip) -> Clip:
     clip = check_keyframes(fitted(clip, source.spec, source.found.layout), source.missing)
     if source.spec.apex != "midpoint" or clip.status != "ok" or clip.onset is None or clip.offset is None:
         return clip
+    if clip.apex is not None:
+        return clip
     apex = midpoint(clip.frames, clip.onset, clip.offset)
     return replace(clip, apex=apex, apex_source="midpoint")
 
@@ -386,6 +466,7 @@ def _reading(
         sheet_rows=rows,
         folders=len(found.clips),
         folders_without_row=strays,
+        further=len(clips) - rows - strays,
         errata=source.book.outcomes(),
         ignored=(*(f"folder {name} is no clip" for name in found.ignored), *(sheet.ignored if sheet else ())),
         notes=(

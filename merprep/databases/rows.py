@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from merprep.databases.cells import Cell, cell_text
 from merprep.databases.keys import subject_key
 from merprep.databases.matching import ClipName
 from merprep.databases.sheet import SheetRow
@@ -50,9 +51,14 @@ def kind_of(sheet: SheetSpec, text: str) -> str:
     return spelt.get(word, word)
 
 
+def clip_id(sheet: SheetSpec, cells: dict[str, Cell]) -> str:
+    """Return the name of a clip, made of the cells of its row."""
+    return sheet.clip_id.format(**{field: cell_text(cells.get(field)) for field in SHEET_FIELDS})
+
+
 def _row_name(row: SheetRow, sheet: SheetSpec, layout: Layout) -> RowName:
     subject, cells = row.text("subject"), {field: row.text(field) for field in SHEET_FIELDS}
-    clip, folder = sheet.clip_id.format(**cells), layout.key.format(**cells)
+    clip, folder = clip_id(sheet, row.cells), layout.key.format(**cells)
     return RowName(ClipName(subject, clip), ClipName(subject, folder), kind_of(sheet, cells["kind"]))
 
 

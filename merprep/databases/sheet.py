@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from importlib import import_module
 from pathlib import Path
 
 from merprep.databases.cells import Cell, cell_text, is_blank
-from merprep.databases.spec import SheetSpec
+from merprep.databases.spec import SheetSpec, SheetVersion
 from merprep.databases.workbooks import Rows, read_workbook
 from merprep.errors import SheetError
 
@@ -20,10 +22,11 @@ _TOTALS = {"total", "totals", "sum", "in total", "total number"}
 
 @dataclass(frozen=True)
 class SheetRow:
-    """One row of a coding sheet: its number as Excel shows it, and its cells by field."""
+    """One row of a coding sheet: its number as Excel shows it, its cells by field, and what is odd about it."""
 
     number: int
     cells: dict[str, Cell]
+    notes: tuple[str, ...] = ()
 
     def text(self, field: str) -> str:
         """Return a cell as text; empty where there is no such column."""
@@ -44,6 +47,8 @@ class CodingSheet:
         One a clip.
     ignored : tuple of str
         Rows that hold something but name no clip.
+    notes : tuple of str
+        About the sheet as a whole.
     """
 
     path: Path
@@ -53,25 +58,85 @@ class CodingSheet:
     columns: dict[str, str]
     rows: tuple[SheetRow, ...]
     ignored: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def row_count(self) -> int:
+        """The rows that name clips; a row may name several."""
+        return len({row.number for row in self.rows})
+
+
+Pages = list[tuple[str, Rows]]
 
 
 def read_sheet(path: Path, spec: SheetSpec) -> CodingSheet:
     """Read a coding sheet.
 
     The header is the first row that has all required columns, in the sheets that the specification names first and
-    in any other sheet after them.
+    in any other sheet after them. A workbook that is more than one table is read by its parser.
 
     Raises
     ------
     SheetError
         Where the file cannot be read, no sheet has the columns, or one column is there twice.
     """
-    found = sorted(read_workbook(path), key=lambda pair: _preference(pair[0], spec))
-    for name, rows in found:
-        header = _find_header(rows, spec)
+    pages = sorted(read_workbook(path), key=lambda pair: _preference(pair[0], spec))
+    if spec.parser:
+        sheet: CodingSheet = import_module(f"merprep.databases.parsers.{spec.parser}").read(path, pages, spec)
+    else:
+        sheet = read_pages(path, pages, spec)
+    return _annotated(sheet, pages, spec)
+
+
+def read_pages(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
+    """Read the first page that has a header with the required columns.
+
+    Raises
+    ------
+    SheetError
+        Where there is none.
+    """
+    unwanted = {_plain(name) for name in spec.not_sheets}
+    fitting = [(name, rows) for name, rows in pages if _plain(name) not in unwanted]
+    for name, rows in fitting:
+        header = find_header(rows, spec)
         if header is not None:
-            return _read_table(path, name, rows, header, spec)
-    raise _no_columns(path, found, spec)
+            return read_table(path, name, rows, header, spec)
+    if not fitting and pages:
+        raise SheetError(
+            "The workbook has only sheets of other recordings",
+            where=str(path),
+            expected=" or ".join(spec.sheets),
+            found=", ".join(name for name, _ in pages),
+            mend="give the workbook of this variant with --annotations",
+        )
+    raise _no_columns(path, fitting, spec)
+
+
+def _annotated(sheet: CodingSheet, pages: Pages, spec: SheetSpec) -> CodingSheet:
+    """Add what the version says of every row, blank what the sheet writes for "not annotated", note what is beside."""
+    version = next((version for version in spec.versions if version.name == sheet.version), SheetVersion(name=""))
+    notes = [version.lacks] if version.lacks else []
+    notes += [
+        f"the sheet {name!r} has {len(rows) - 1} rows, which are no clips"
+        for name, rows in pages
+        if _plain(name) in map(_plain, spec.beside)
+    ]
+    rows = []
+    blanked: dict[str, int] = {}
+    for row in sheet.rows:
+        cells = {**row.cells, **{field: cell for field, cell in version.sets.items() if not row.text(field)}}
+        for field in ("onset", "apex", "offset"):
+            if cell_text(cells.get(field)) in spec.not_annotated:
+                blanked[field] = blanked.get(field, 0) + 1
+                cells[field] = None
+        rows.append(replace(row, cells=cells))
+    said = " or ".join(spec.not_annotated)
+    notes += [
+        f"{count} row{'s have' if count > 1 else ' has'} no {name} (the sheet says {said})"
+        for name, count in blanked.items()
+    ]
+    return replace(sheet, rows=tuple(rows), notes=(*sheet.notes, *notes))
 
 
 def _preference(name: str, spec: SheetSpec) -> int:
@@ -95,14 +160,22 @@ def _columns_of(row: Sequence[Cell], spec: SheetSpec) -> dict[str, list[int]]:
     return found
 
 
-def _find_header(rows: Rows, spec: SheetSpec) -> int | None:
+def find_header(rows: Rows, spec: SheetSpec) -> int | None:
+    """Return the index of the first row that has all required columns, or None."""
     for index, row in enumerate(rows[:_HEADER_WITHIN]):
         if set(spec.required) <= set(_columns_of(row, spec)):
             return index
     return None
 
 
-def _read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) -> CodingSheet:
+def read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) -> CodingSheet:
+    """Read the rows below a header.
+
+    Raises
+    ------
+    SheetError
+        Where a column is there twice and the two differ.
+    """
     places = _columns_of(rows[header], spec)
     _check_twice(path, name, rows, header, places)
     at = {field: found[0] for field, found in places.items()}
@@ -112,13 +185,22 @@ def _read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec)
         cells = {field: row[place] if place < len(row) else None for field, place in at.items()}
         if _is_total(cells):
             ignored.append(f"row {index} is a total, no clip")
-        elif not is_blank(cells["clip"]):
+        elif _names_a_clip(cells, spec):
             kept.append(SheetRow(index, _with_derived(cells, spec)))
         elif not all(is_blank(cell) for cell in row):
             said = " | ".join(cell_text(cell) for cell in row if not is_blank(cell))
             ignored.append(f"row {index} names no clip: {said[:120]}")
     columns = {field: cell_text(rows[header][place]) for field, place in at.items()}
-    return CodingSheet(path, name, _version(columns, spec), header + 1, columns, tuple(kept), tuple(ignored))
+    return CodingSheet(path, name, _version(path, columns, spec), header + 1, columns, tuple(kept), tuple(ignored))
+
+
+def _names_a_clip(cells: dict[str, Cell], spec: SheetSpec) -> bool:
+    """Whether a row says which clip it is about; where no column names clips, its subject and one more cell do."""
+    if "clip" in spec.columns:
+        return not is_blank(cells.get("clip"))
+    return not is_blank(cells.get("subject")) and any(
+        not is_blank(cells.get(field)) for field in spec.required if field != "subject"
+    )
 
 
 def _is_total(cells: dict[str, Cell]) -> bool:
@@ -146,8 +228,12 @@ def _check_twice(path: Path, name: str, rows: Rows, header: int, places: dict[st
             )
 
 
-def _version(columns: dict[str, str], spec: SheetSpec) -> str:
-    return next((version.name for version in spec.versions if set(version.has) <= set(columns)), "")
+def _version(path: Path, columns: dict[str, str], spec: SheetSpec) -> str:
+    def fits(version: SheetVersion) -> bool:
+        called = not version.files or any(fnmatch(path.name.lower(), glob.lower()) for glob in version.files)
+        return called and set(version.has) <= set(columns)
+
+    return next((version.name for version in spec.versions if fits(version)), "")
 
 
 def _no_columns(path: Path, found: list[tuple[str, Rows]], spec: SheetSpec) -> SheetError:

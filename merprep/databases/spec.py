@@ -394,5 +394,13 @@ def _read(name: str) -> list[DatabaseSpec]:
     if not variants:
         return [DatabaseSpec.read(table, where=where)]
     return [
-        DatabaseSpec.read({**table, **own, "variant": key, "base": name}, where=where) for key, own in variants.items()
+        DatabaseSpec.read({**table, **_merged(table, own), "variant": key, "base": name}, where=where)
+        for key, own in variants.items()
     ]
+
+
+def _merged(table: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Let a variant's sheet say only what differs from the family's."""
+    if "sheet" not in own or "sheet" not in table:
+        return own
+    return {**own, "sheet": {**table["sheet"], **own["sheet"]}}

@@ -1,0 +1,90 @@
+"""SMIC-E: a row a long clip, which may hold a second and a third expression; these become clips of their own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from merprep.databases.cells import cell_text, frame_number, is_blank
+from merprep.databases.keys import name_key
+from merprep.databases.sheet import CodingSheet, Pages, SheetRow, read_pages
+from merprep.databases.spec import SheetSpec
+
+_CLIP = re.compile(r"s\d+_(ne|po|sur)_\d+", re.IGNORECASE)
+# The second expressions of the VIS table are stated one frame too short.
+_SLACK = 1
+_OF_ROW = "expression {} in the row of {}, whose emotion it has"
+
+
+def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
+    """Read the table of one camera and give every expression a row.
+
+    Text below the table is left out and said. A second expression that is not one (formulas that refer to other
+    rows) is left out with a note on its row.
+
+    Raises
+    ------
+    SheetError
+        Where the table of this camera is missing.
+    """
+    sheet = read_pages(path, pages, spec)
+    rows = [row for row in sheet.rows if not _is_text(row)]
+    said = [f"row {row.number} is text, no clip: {_said(row)}" for row in sheet.rows if _is_text(row)]
+    named = {_key(row) for row in rows}
+    expanded = [part for row in rows for part in _expressions(row, spec.second, named)]
+    return replace(sheet, rows=tuple(expanded), ignored=(*sheet.ignored, *said))
+
+
+def _is_text(row: SheetRow) -> bool:
+    return frame_number(row.cells.get("onset")) is None and _CLIP.fullmatch(row.text("clip")) is None
+
+
+def _said(row: SheetRow) -> str:
+    return " | ".join(cell_text(cell) for cell in row.cells.values() if not is_blank(cell))[:120]
+
+
+def _key(row: SheetRow) -> tuple[object, object]:
+    return name_key(row.text("clip")), frame_number(row.cells.get("onset"))
+
+
+def _expressions(row: SheetRow, names: dict[str, str], named: set[tuple[object, object]]) -> list[SheetRow]:
+    """Return the row, then its further expressions that have no row of their own."""
+    recording = row.text("clip")
+    notes = [note for field in ("first", "last") if (note := _unreadable(row, field))]
+    more = []
+    for nth in ("2", "3"):
+        onset, offset = (frame_number(row.cells.get(f"{field}{nth}")) for field in ("onset", "offset"))
+        if is_blank(row.cells.get(f"onset{nth}")) and is_blank(row.cells.get(f"offset{nth}")):
+            continue
+        problem = _junk(row, nth, onset, offset)
+        name = names.get(f"{recording}_{nth}", f"{recording}_{nth}")
+        if problem:
+            notes.append(f"expression {nth} of the row is left out: {problem}")
+        elif (name_key(name), onset) not in named:
+            cells = {**row.cells, "clip": name, "video": recording, "onset": onset, "apex": None, "offset": offset}
+            more.append(SheetRow(row.number, cells, (_OF_ROW.format(nth, recording),)))
+    first = replace(row, cells={**row.cells, "video": recording}, notes=(*row.notes, *notes))
+    return [first, *more]
+
+
+def _unreadable(row: SheetRow, field: str) -> str:
+    text = row.text(field)
+    if not text or frame_number(row.cells.get(field)) is not None:
+        return ""
+    return f"the cell of the recording's {field} frame says {text[:40]!r}"
+
+
+def _junk(row: SheetRow, nth: str, onset: int | None, offset: int | None) -> str:
+    """Return why the cells of a further expression are none; empty where they are one."""
+    said = "–".join(row.text(f"{field}{nth}") or "nothing" for field in ("onset", "offset"))
+    if onset is None or offset is None or offset < onset:
+        return f"{said} are no frames"
+    length = row.cells.get(f"duration{nth}")
+    stated = frame_number(length)
+    if not is_blank(length) and (stated is None or abs(stated - (offset - onset + 1)) > _SLACK):
+        return f"{said} is not as long as stated ({cell_text(length)})"
+    first, last = (frame_number(row.cells.get(field)) for field in ("first", "last"))
+    if (first is not None and onset < first) or (last is not None and offset > last):
+        return f"{said} lies outside the recording {first}–{'' if last is None else last}"
+    return ""
