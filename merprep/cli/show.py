@@ -22,6 +22,6 @@ def show(
     """
     from merprep.report import show_clip
 
-    path = show_clip(out.workspace, clip, method=method, path=out_file, progress=out.progress())
+    path = show_clip(out.workspace, clip, method=method, path=out_file)
     out.say(f"drew {path}")
     out.document({"figure": str(path)})
