@@ -1,35 +1,24 @@
-"""Whole fake databases on disk, exactly as CASME II, SAMM and SMIC-HS are laid out, quirks included."""
+"""Whole fake databases on disk, laid out exactly as the real ones are, quirks included."""
 
 from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 from merprep.databases import DatabaseSpec, spec
 from merprep.databases.sheet import CodingSheet, read_sheet
+from merprep.databases.sheet_files import is_sheet_of
+from merprep.databases.spec import Layout
 from merprep.errors import UnknownNameError, UsageError
 from merprep.progress import Progress, Silent
-from merprep.synthetic import layout_casme2, layout_samm, layout_smic
+from merprep.synthetic import layout_dfme, layout_smic
 from merprep.synthetic.pixels import Frames, write_clip, write_stubs
+from merprep.synthetic.placing import frames_folder, layout_of, placed, plans_of_sheet
 from merprep.synthetic.plans import Cast, ClipPlan, disk
+from merprep.synthetic.writers import REGISTRY
 
-
-class _SheetLayout(Protocol):
-    """What the writer of a database with a coding sheet offers."""
-
-    def invented(self, cast: Cast, /) -> list[ClipPlan]: ...
-
-    def from_sheet(self, sheet: CodingSheet, /) -> list[ClipPlan]: ...
-
-    def extra_folders(self) -> list[ClipPlan]: ...
-
-    def write_sheet(self, path: Path, plans: list[ClipPlan], table: str, /) -> None: ...
-
-
-_SHEET_LAYOUTS: dict[str, _SheetLayout] = {"casme2": layout_casme2, "samm": layout_samm}
-WRITERS = ("casme2", "samm", "smic")
+WRITERS = tuple(REGISTRY)
 
 
 @dataclass(frozen=True)
@@ -43,6 +32,9 @@ class WrittenDatabase:
         The folder given; ingest takes it.
     frames_root : Path
     sheet : Path or None
+        The first of `sheets`.
+    sheets : tuple of Path
+        Every table that was written: one a part, and those that fields are joined from.
     clips : tuple of ClipPlan
         Each clip's truth: emotion, onset, apex, offset, files.
     files : int
@@ -55,12 +47,15 @@ class WrittenDatabase:
     sheet: Path | None
     clips: tuple[ClipPlan, ...]
     files: int
+    sheets: tuple[Path, ...] = ()
 
 
 def write_database(
     name: str,
     root: str | Path,
     *,
+    variant: str | None = None,
+    layout: str | None = None,
     subjects: int = 4,
     clips_per_class: int = 2,
     annotations: str | Path | None = None,
@@ -68,7 +63,7 @@ def write_database(
     frame_size: tuple[int, int] | None = None,
     frames: Frames = "all",
     n_frames: int = 24,
-    table: str = "2014",
+    table: str | None = None,
     extra_folders: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
@@ -78,9 +73,13 @@ def write_database(
     Parameters
     ----------
     name : str
-        ``casme2``, ``samm`` or ``smic``, in any usual spelling.
+        A database (``casme2``, ``samm-lv``, ``mmew``, ...), in any usual spelling.
     root : path-like
         The folder to write into; made where it is missing.
+    variant : str, optional
+        One of its variants, as for ingest.
+    layout : str, optional
+        One of its layouts, by the name that its description gives it; None is the first.
     subjects, clips_per_class, n_frames : int
         Of an invented database: persons, clips of each of the three classes a person, frames a clip.
     annotations : path-like, optional
@@ -92,8 +91,8 @@ def write_database(
         None is the size of the release.
     frames : {"all", "key", "stub"}
         Render every frame; onset, apex and offset only, the rest stubs; stubs only (tiny, but valid images).
-    table : str
-        The version of an invented sheet, ``2014`` or ``2019`` for CASME II.
+    table : str, optional
+        The version of an invented sheet, ``2014`` or ``2019`` for CASME II; None is the usual one.
     extra_folders : bool
         Also lay out the folders that the release is known to have without a row in the sheet.
     seed : int
@@ -106,7 +105,7 @@ def write_database(
     Raises
     ------
     UnknownNameError
-        Where there is no writer for this database.
+        Where there is no writer for this database, or no such layout or table.
     UsageError
         Where numbers make no sense.
 
@@ -117,42 +116,56 @@ def write_database(
     >>> written.clips[0].folder, len(written.clips), written.files
     ('006/006_2_1', 6, 144)
     """
-    description = spec(name)
-    if description.id not in WRITERS:
+    description = spec(name, variant)
+    if description.id not in REGISTRY:
         raise UnknownNameError.among("synthetic database", description.id, list(WRITERS))
     if min(subjects, clips_per_class) < 1 or n_frames < 3:
         raise UsageError("A fake database needs a subject, a clip of each class and three frames a clip")
-    root = Path(root)
-    frames_root = root / disk(description.id)["frames"]
-    cast = Cast(subjects, clips_per_class, seed, n_frames)
-    sheet = (
-        None if annotations is None or description.sheet is None else read_sheet(Path(annotations), description.sheet)
-    )
-    plans = _plans(description, cast, sheet, annotations, clip_list)
-    if extra_folders and description.id in _SHEET_LAYOUTS:
-        plans += _SHEET_LAYOUTS[description.id].extra_folders()
+    writer, root = REGISTRY[description.id], Path(root)
+    version, place = _version(description, table), layout_of(description, layout)
+    cast = Cast(subjects, clips_per_class, seed, n_frames, version, place.name)
+    given = None if annotations is None else Path(annotations)
+    plans = _plans(description, place, cast, given, clip_list)
+    if extra_folders and writer.extra_folders is not None:
+        plans += writer.extra_folders()
+    if "layouts" in disk(description.id):
+        plans = placed(plans, description, place)
+    frames_root = root / frames_folder(description, place)
     plans = _fill(frames_root, plans, description, frames, frame_size, seed, progress or Silent())
-    written = _write_sheet(description, root, plans, sheet, table)
+    sheets = _write_sheets(description, root, plans, given, version)
     if description.id == "smic":
         _write_non_micro(frames_root, plans)
+    files = len({(plan.folder, plan.file, number) for plan in plans for number in plan.frames.numbers})
     return WrittenDatabase(
-        description.id, root, frames_root, written, tuple(plans), sum(len(plan.frames) for plan in plans)
+        description.id, root, frames_root, sheets[0] if sheets else None, tuple(plans), files, tuple(sheets)
     )
+
+
+def _version(description: DatabaseSpec, table: str | None) -> str:
+    known: dict[str, str] = disk(description.id)["tables"]
+    if table is not None and table not in known:
+        raise UnknownNameError.among(f"table of {description.id}", table, list(known) or ["none"])
+    return table or next(iter(known), "")
 
 
 def _plans(
-    description: DatabaseSpec,
-    cast: Cast,
-    sheet: CodingSheet | None,
-    annotations: str | Path | None,
-    clip_list: str | Path | None,
+    description: DatabaseSpec, layout: Layout, cast: Cast, annotations: Path | None, clip_list: str | Path | None
 ) -> list[ClipPlan]:
-    if description.id == "smic":
-        if clip_list is None:
-            return layout_smic.invented(cast)
-        return layout_smic.from_list(Path(clip_list), None if annotations is None else Path(annotations))
-    layout = _SHEET_LAYOUTS[description.id]
-    return layout.invented(cast) if sheet is None else layout.from_sheet(sheet)
+    if description.id == "smic" and clip_list is not None:
+        return layout_smic.from_list(Path(clip_list), annotations)
+    writer = REGISTRY[description.id]
+    if annotations is None or description.sheet is None:
+        return writer.invented(cast)
+    sheet = read_sheet(annotations, description.sheet)
+    if writer.from_sheet is not None:
+        return writer.from_sheet(sheet)
+    return _of_part(plans_of_sheet(sheet, description, layout), sheet)
+
+
+def _of_part(plans: list[ClipPlan], sheet: CodingSheet) -> list[ClipPlan]:
+    """Return the plans of DFME's parts, which its tables do not name, and any other as they are."""
+    part = layout_dfme.part_of(sheet.path.name)
+    return [replace(plan, kind=plan.kind or part) for plan in plans]
 
 
 def _fill(
@@ -177,19 +190,22 @@ def _fill(
     return done
 
 
-def _write_sheet(
-    description: DatabaseSpec, root: Path, plans: list[ClipPlan], sheet: CodingSheet | None, table: str
-) -> Path | None:
-    if description.id not in _SHEET_LAYOUTS:
-        return None
-    name = Path(disk(description.id)["sheet_name"])
-    if sheet is not None:
-        target = root / name.with_suffix(sheet.path.suffix)
-        shutil.copyfile(sheet.path, target)
-        return target
-    target = root / (name.name.replace("20140508", "20190701") if table == "2019" else name.name)
-    _SHEET_LAYOUTS[description.id].write_sheet(target, [plan for plan in plans if plan.in_sheet], table)
-    return target
+def _write_sheets(
+    description: DatabaseSpec, root: Path, plans: list[ClipPlan], given: Path | None, table: str
+) -> list[Path]:
+    writer = REGISTRY[description.id]
+    if writer.write_sheets is None:
+        return []
+    if given is None:
+        return writer.write_sheets(root, [plan for plan in plans if plan.in_sheet], table)
+    usual = Path(disk(description.id)["tables"][table])
+    if is_sheet_of(description, given.name):
+        target = root / (usual if not usual.suffix else usual.parent) / given.name
+    else:
+        target = root / usual.with_suffix(given.suffix)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(given, target)
+    return [target]
 
 
 def _write_non_micro(root: Path, plans: list[ClipPlan]) -> None:

@@ -50,8 +50,9 @@ def extra_folders() -> list[ClipPlan]:
     ]
 
 
-def write_sheet(path: Path, plans: list[ClipPlan], table: str) -> None:
+def write_sheets(root: Path, plans: list[ClipPlan], table: str) -> list[Path]:
     """Write the coding sheet of 2014, or that of 2019 with its column of objective classes."""
+    path = root / disk("casme2")["tables"][table]
     header = [*HEADER, *(["Objective Classes"] if table == "2019" else [])]
     rows: list[list[object]] = [list(header)]
     for plan in plans:
@@ -60,6 +61,7 @@ def write_sheet(path: Path, plans: list[ClipPlan], table: str) -> None:
         row += [plan.offset, None, number_or_text(units), plan.emotion]
         rows.append(row + ([ROMAN.index(objective_class(units)) + 1] if table == "2019" else []))
     write_workbook(path, {"Sheet1": rows, "Sheet2": [], "Sheet3": []})
+    return [path]
 
 
 def _plan(

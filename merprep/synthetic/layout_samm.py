@@ -39,12 +39,14 @@ def from_sheet(sheet: CodingSheet) -> list[ClipPlan]:
     return plans
 
 
-def extra_folders() -> list[ClipPlan]:
-    """Return the folders without a row: none are known."""
-    return []
+def write_sheets(root: Path, plans: list[ClipPlan], table: str) -> list[Path]:
+    """Write the coding sheet, in the one version that is known."""
+    path = root / disk("samm")["tables"][table]
+    write_sheet(path, plans)
+    return [path]
 
 
-def write_sheet(path: Path, plans: list[ClipPlan], table: str) -> None:
+def write_sheet(path: Path, plans: list[ClipPlan]) -> None:
     """Write the sheet: notes above the header on row 14, text subjects, durations as formulas."""
     notes = [
         "Fake SAMM sheet: no person of the real database is in it",

@@ -16,6 +16,7 @@ from merprep.synthetic.plans import ClipPlan
 
 Frames = Literal["all", "key", "stub"]
 _STUB = (8, 8)
+_STUB_VIDEO = (64, 48)
 
 
 def write_clip(
@@ -29,8 +30,10 @@ def write_clip(
         The action units that were rendered; empty for stubs.
     """
     (root / plan.folder).mkdir(parents=True, exist_ok=True)
-    suffix = image.suffixes[0]
     rendered = _chosen(plan, frames)
+    if plan.frames.is_video:
+        return _write_video(root, plan, image, rendered, size or (image.width, image.height), seed)
+    suffix = Path(plan.file).suffix
     stub = stub_bytes(suffix, image.colour)
     for number in plan.frames.numbers:
         if number not in rendered:
@@ -39,7 +42,7 @@ def write_clip(
         return ()
     clip = _render(plan, image, rendered, size or (image.width, image.height), seed)
     for number in rendered:
-        picture = clip.frame(number - plan.first)
+        picture = clip.frame(_index(plan, number))
         _write(root / plan.frames.path(number), encode(picture, suffix))
     units: tuple[str, ...] = clip.action_units
     return units
@@ -61,7 +64,7 @@ def _render(plan: ClipPlan, image: ImageSpec, numbers: Iterable[int], size: tupl
     length = max(plan.offset - plan.first + 1, 3)
     # A clip whose annotated apex is its first or last frame moves too.
     apex = min(max(plan.peak - plan.first, 1), length - 2)
-    only = [number - plan.first for number in numbers]
+    only = sorted({_index(plan, number) for number in numbers})
     return render_clip(
         plan.emotion,
         subject=plan.face,
@@ -72,6 +75,38 @@ def _render(plan: ClipPlan, image: ImageSpec, numbers: Iterable[int], size: tupl
         colour=image.colour,
         only=only,
     )
+
+
+def _index(plan: ClipPlan, number: int) -> int:
+    """Return the place of a frame in its rendered clip; after the offset the face keeps still."""
+    if plan.first == plan.last:
+        return 1  # a clip of one image shows the apex
+    return min(number, max(plan.offset, plan.first)) - plan.first
+
+
+def _write_video(
+    root: Path, plan: ClipPlan, image: ImageSpec, rendered: list[int], size: tuple[int, int], seed: int
+) -> tuple[str, ...]:
+    """Write the frames as a video file; those that are not rendered are grey."""
+    import cv2
+
+    clip = _render(plan, image, rendered, size, seed) if rendered else None
+    if clip is None:
+        size = _STUB_VIDEO
+    path = root / plan.frames.path(plan.first)
+    code = "mp4v" if path.suffix == ".mp4" else "MJPG"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), plan.fps or 25.0, size)
+    if not video.isOpened():
+        raise StoreError("This OpenCV cannot write videos", where=str(path))
+    for number in range(plan.begins, plan.last + 1):
+        if clip is None or number not in rendered:
+            picture = np.full((size[1], size[0], 3), 127, np.uint8)
+        else:
+            picture = clip.frame(_index(plan, number))
+        video.write(picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
+    video.release()
+    units: tuple[str, ...] = clip.action_units if clip else ()
+    return units
 
 
 @cache

@@ -34,6 +34,16 @@ class ClipPlan:
     action_units : tuple of str
     in_sheet : bool
         Whether the sheet has a row for it.
+    kind : str
+        ``micro`` or ``macro``, or the part of the database; empty where there is only one.
+    video : str
+        The recording that the clip is cut out of, for releases of whole recordings.
+    fps : float
+        0 is the rate of the database.
+    begins : int
+        The number of the first frame of a video file.
+    gaps : tuple of int
+        Files between `first` and `last` that are not there.
     """
 
     subject: str
@@ -49,11 +59,18 @@ class ClipPlan:
     face: int
     action_units: tuple[str, ...] = ()
     in_sheet: bool = True
+    kind: str = ""
+    video: str = ""
+    fps: float = 0
+    begins: int = 1
+    gaps: tuple[int, ...] = ()
 
     @property
     def frames(self) -> FrameSet:
         """The files on disk."""
-        return FrameSet(f"{self.folder}/{self.file}", tuple(range(self.first, self.last + 1)))
+        numbers = tuple(number for number in range(self.first, self.last + 1) if number not in self.gaps)
+        path = f"{self.folder}/{self.file}" if self.folder else self.file
+        return FrameSet(path, numbers) if "#" in self.file else FrameSet.of_video(path, numbers, self.begins)
 
     @property
     def peak(self) -> int:
@@ -68,12 +85,14 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who plays: how many subjects, how many clips of a class each, how long, drawn from which seed."""
+    """Who plays: how many subjects, how many clips of a class each, how long, drawn from which seed, for which table."""
 
     subjects: int
     clips_per_class: int
     seed: int
     n_frames: int = 24
+    table: str = ""
+    layout: str = ""
 
     def roles(self, database: str) -> Iterator[tuple[int, int, str]]:
         """Yield (subject from 1, number of the clip within the subject from 1, emotion) for every clip."""
