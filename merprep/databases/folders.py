@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
+from merprep.databases.listing import Listing, Tree, list_folder
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.errors import RootNotFoundError
 
@@ -52,10 +53,12 @@ class FoundLayout:
     ignored: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    tree: Tree | None = None
 
 
 @dataclass
 class _Candidate:
+    tree: Tree
     root: Path
     levels: tuple[str, ...]
     of: str = "folders"
@@ -81,38 +84,21 @@ def find_layout(spec: DatabaseSpec, root: Path) -> FoundLayout:
 def find_layouts(spec: DatabaseSpec, root: Path) -> list[FoundLayout]:
     """Find every root of a database, the best first (see `find_layout`)."""
     root = _checked(root)
-    looked = [candidate for candidate in _search(spec, root) if candidate.clips]
+    tree = Tree(root)
+    looked = [candidate for candidate in _search(spec, tree) if candidate.clips]
     above = None if looked else _above(spec, root)
     if above is not None:
-        looked = [candidate for candidate in _search(spec, above) if candidate.clips and candidate.root == above]
+        tree = Tree(above)
+        looked = [candidate for candidate in _search(spec, tree) if candidate.clips and candidate.root == above]
     fitting = [candidate for candidate in looked if _side(spec, candidate.root) in ("", spec.inside)]
     found = [layout for layout in (_settle(spec, candidate) for candidate in fitting) if layout is not None]
     if not found:
-        raise _not_found(spec, root, looked, fitting)
+        raise _not_found(spec, tree, root, looked, fitting)
     order = [layout.name for layout in spec.layouts]
     found.sort(key=lambda hit: (order.index(hit.layout.name), -len(hit.clips), len(str(hit.root))))
-    notes = (f"the root is above the folder given: {above}",) if above else ()
+    notes = [f"the root is above the folder given: {above}"] if above else []
+    notes += [tree.note()] if tree.left else []
     return [replace(hit, notes=(*hit.notes, *notes)) for hit in found]
-
-
-def list_folder(path: Path | str) -> tuple[list[str], list[str]]:
-    """Return the names of the folders and of the files in a folder, sorted; unreadable ones are empty."""
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(path) as entries:
-            for entry in entries:
-                (folders if _is_folder(entry) else files).append(entry.name)
-    except OSError:
-        return [], []
-    return sorted(folders), sorted(files)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 def _checked(root: Path) -> Path:
@@ -126,31 +112,31 @@ def _checked(root: Path) -> Path:
     return root
 
 
-def _search(spec: DatabaseSpec, root: Path) -> Iterator[_Candidate]:
+def _search(spec: DatabaseSpec, tree: Tree) -> Iterator[_Candidate]:
     """Walk down from the named folder, without entering the subjects' folders of a root that was found."""
     shapes = list(dict.fromkeys((layout.levels, layout.of) for layout in spec.layouts))
-    queue = [(root, 0)]
+    queue = [(tree.root, 0)]
     while queue:
         folder, depth = queue.pop(0)
-        names, files = list_folder(folder)
+        listing = tree.list(folder)
         taken: set[str] = set()
         for levels, of in shapes:
-            candidate = _Candidate(folder, levels, of)
-            taken |= _descend(candidate, 0, "", {}, (names, files))
+            candidate = _Candidate(tree, folder, levels, of)
+            taken |= _descend(candidate, 0, "", {}, listing)
             if candidate.clips:
                 yield candidate
         if depth < _DEEPEST:
-            queue += [(folder / name, depth + 1) for name in names if name not in taken and not name.startswith(".")]
+            queue += [
+                (folder / name, depth + 1) for name in listing.folders if name not in taken and not name.startswith(".")
+            ]
 
 
-def _descend(
-    candidate: _Candidate, level: int, path: str, known: dict[str, str], inside: tuple[list[str], list[str]]
-) -> set[str]:
+def _descend(candidate: _Candidate, level: int, path: str, known: dict[str, str], inside: Listing) -> set[str]:
     """Collect the clips below `path`, which holds `inside`; returns the names of this level that led to one."""
     led = set()
     others = []
     last = level + 1 == len(candidate.levels)
-    names = inside[1] if last and candidate.of != "folders" else inside[0]
+    names = inside.files if last and candidate.of != "folders" else inside.folders
     for name in names:
         hit = _compiled(candidate.levels[level]).fullmatch(name)
         if hit is None:
@@ -162,9 +148,9 @@ def _descend(
             folder = ClipFolder(values.get("subject", ""), values.get("clip", name), values.get("emotion", ""), here)
             candidate.clips.append(folder)
             led.add(name)
-        elif _descend(candidate, level + 1, f"{here}/", values, list_folder(candidate.root / here)):
+        elif _descend(candidate, level + 1, f"{here}/", values, candidate.tree.list(candidate.root / here)):
             led.add(name)
-    if level and names is inside[0]:
+    if level and names is inside.folders:
         candidate.ignored += [f"{path}{name}" for name in others]
     return led
 
@@ -211,7 +197,7 @@ def _settle(spec: DatabaseSpec, candidate: _Candidate) -> FoundLayout | None:
     ignored = tuple(path for path in candidate.ignored if path.rpartition("/")[2].casefold() not in beside)
     if len(ignored) < len(candidate.ignored):
         notes = (*notes, f"{len(candidate.ignored) - len(ignored)} folders {', '.join(chosen.beside)} are not read")
-    return FoundLayout(candidate.root, chosen, bool(telling), clips, ignored, notes=notes)
+    return FoundLayout(candidate.root, chosen, bool(telling), clips, ignored, notes=notes, tree=candidate.tree)
 
 
 def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:
@@ -220,7 +206,7 @@ def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:
         return candidate.clips[0].path.rpartition("/")[2]
     other = None
     for folder in candidate.clips:
-        for name in list_folder(candidate.root / folder.path)[1]:
+        for name in candidate.tree.list(candidate.root / folder.path).files:
             if Path(name).suffix.lower() not in spec.image.suffixes:
                 continue
             if any(layout.matches_file(name) for layout in spec.layouts):
@@ -232,7 +218,7 @@ def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:
 
 
 def _not_found(
-    spec: DatabaseSpec, root: Path, looked: list[_Candidate], fitting: list[_Candidate]
+    spec: DatabaseSpec, tree: Tree, root: Path, looked: list[_Candidate], fitting: list[_Candidate]
 ) -> RootNotFoundError:
     mend = "give the folder that you unzipped the database to, or one inside it"
     if fitting:
@@ -245,6 +231,11 @@ def _not_found(
         mend = f"add --variant {sides[0].lower()}, or give the folder that holds {spec.inside}"
     else:
         what, found = f"No layout of {spec.title} was found", _seen(root)
+    if tree.left:
+        found, mend = (
+            f"{found}; {tree.note()}",
+            f"{mend}; where links lead elsewhere, give the folder that they lead to",
+        )
     return RootNotFoundError(what, where=str(root), expected=spec.patterns(), found=found, mend=mend)
 
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from merprep.databases.folders import ClipFolder, list_folder
+from merprep.databases.folders import ClipFolder
+from merprep.databases.listing import Tree
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.records import FrameSet
 
@@ -15,13 +16,17 @@ _FRAME = re.compile(r"(?P<before>[^#]*?)(?P<number>[0-9]{1,15})(?P<after>[^0-9#]
 _JUNK = re.compile(r"thumbs\.db|desktop\.ini|\.ds_store|\..*|~\$.*|.*\.lnk|.*\.tmp", re.IGNORECASE)
 
 
-def read_frames(spec: DatabaseSpec, layout: Layout, root: Path, folder: ClipFolder) -> tuple[FrameSet, list[str]]:
+def read_frames(
+    spec: DatabaseSpec, layout: Layout, root: Path, folder: ClipFolder, *, tree: Tree | None = None
+) -> tuple[FrameSet, list[str]]:
     """Read which frames a folder, a video file or a single image holds.
 
     Parameters
     ----------
     folder : ClipFolder
         Its path is below `root`.
+    tree : Tree, optional
+        What links may lead to; None is what is below `root`.
 
     Returns
     -------
@@ -37,9 +42,13 @@ def read_frames(spec: DatabaseSpec, layout: Layout, root: Path, folder: ClipFold
         above, _, name = path.rpartition("/")
         single, notes = frame_pattern([name], layout)
         return FrameSet(f"{above}/{single.pattern}" if above else single.pattern, single.numbers), notes
-    names = list_folder(root / path)[1]
+    _, names, left = (tree or Tree(root)).list(root / path)
     images = [name for name in names if Path(name).suffix.lower() in spec.image.suffixes and not _JUNK.fullmatch(name)]
     numbers, notes = frame_pattern(images, layout)
+    if left:
+        notes.append(
+            f"{len(left)} file{'s are links that lead' if len(left) > 1 else ' is a link that leads'} elsewhere"
+        )
     if not numbers.numbers:
         return FrameSet(), notes
     return FrameSet(f"{path}/{numbers.pattern}", numbers.numbers), notes

@@ -99,7 +99,9 @@ class _Source:
 
     def frames(self, folder: ClipFolder) -> tuple[FrameSet, list[str]]:
         if folder.path not in self.known:
-            self.known[folder.path] = read_frames(self.spec, self.found.layout, self.found.root, folder)
+            self.known[folder.path] = read_frames(
+                self.spec, self.found.layout, self.found.root, folder, tree=self.found.tree
+            )
         frames, notes = self.known[folder.path]
         return frames, list(notes)
 

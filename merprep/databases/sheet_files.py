@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatch
 from pathlib import Path
 
-from merprep.databases.folders import list_folder
+from merprep.databases.listing import Tree, list_folder
 from merprep.databases.spec import DatabaseSpec
 from merprep.databases.workbooks import is_lock_file
 from merprep.errors import SheetError
@@ -16,24 +16,26 @@ _DEEPEST = 2
 def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple[str, ...]]:
     """Find the coding sheet of a database.
 
-    Looks in the named folder and two levels below it, in the folders between it and the root of the frames, and
-    beside the named folder. The name that the description prefers wins; the others are returned as not used.
+    Looks in the named folder and two levels below it, in the folders between it and the root of the frames, and only
+    where there is none, beside the named folder. The name that the description prefers wins; the others are returned
+    as not used.
 
     Raises
     ------
     SheetError
         Where there is none; a lock file in its place is named.
     """
-    seen = _seen(given, root)
-    sheets = [path for path in _fitting(spec, seen) if not is_lock_file(path)]
-    if not sheets:
-        raise _no_sheet(spec, given, seen)
-    return sheets[0], tuple(str(path) for path in sheets[1:])
+    for places in (_inside(given, root), _places(given, root)):
+        seen = _seen(places, Tree(given))
+        sheets = [path for path in _fitting(spec, seen) if not is_lock_file(path)]
+        if sheets:
+            return sheets[0], tuple(str(path) for path in sheets[1:])
+    raise _no_sheet(spec, given, seen)
 
 
 def sheets_near(spec: DatabaseSpec, given: Path, root: Path) -> list[Path]:
     """Return every file near the frames that may be the coding sheet of a database, the likeliest first."""
-    return [path for path in _fitting(spec, _seen(given, root)) if not is_lock_file(path)]
+    return [path for path in _fitting(spec, _seen(_places(given, root), Tree(given))) if not is_lock_file(path)]
 
 
 def is_sheet_of(spec: DatabaseSpec, name: str) -> bool:
@@ -41,8 +43,13 @@ def is_sheet_of(spec: DatabaseSpec, name: str) -> bool:
     return bool(_fitting(spec, [Path(name)]))
 
 
-def _seen(given: Path, root: Path) -> list[Path]:
-    return list(dict.fromkeys(folder / name for folder in _places(given, root) for name in list_folder(folder)[1]))
+def _seen(places: list[Path], tree: Tree) -> list[Path]:
+    """Return the files in some folders, without links that lead out of the named one."""
+    listed = (
+        (folder, tree.list(folder).files if folder.is_relative_to(tree.root) else list_folder(folder)[1])
+        for folder in places
+    )
+    return list(dict.fromkeys(folder / name for folder, names in listed for name in names))
 
 
 def _fitting(spec: DatabaseSpec, paths: list[Path]) -> list[Path]:
@@ -58,17 +65,20 @@ def _is_called(path: Path, glob: str) -> bool:
     return fnmatch(path.name.lower(), glob.lower())
 
 
-def _places(given: Path, root: Path) -> list[Path]:
+def _inside(given: Path, root: Path) -> list[Path]:
     between = [folder for folder in (root, *root.parents) if folder.is_relative_to(given)]
-    places = [given, *_below(given, _DEEPEST), *reversed(between), root.parent, given.parent]
-    return list(dict.fromkeys(places))
+    return list(dict.fromkeys([given, *_below(Tree(given), given, _DEEPEST), *reversed(between)]))
 
 
-def _below(folder: Path, depth: int) -> list[Path]:
+def _places(given: Path, root: Path) -> list[Path]:
+    return list(dict.fromkeys([*_inside(given, root), root.parent, given.parent]))
+
+
+def _below(tree: Tree, folder: Path, depth: int) -> list[Path]:
     if depth == 0:
         return []
-    inside = [folder / name for name in list_folder(folder)[0] if not name.startswith(".")]
-    return inside + [deeper for path in inside for deeper in _below(path, depth - 1)]
+    inside = [folder / name for name in tree.list(folder).folders if not name.startswith(".")]
+    return inside + [deeper for path in inside for deeper in _below(tree, path, depth - 1)]
 
 
 def _no_sheet(spec: DatabaseSpec, given: Path, seen: list[Path]) -> SheetError:

@@ -329,8 +329,8 @@ def names() -> list[str]:
 
     Examples
     --------
-    >>> [name for name in names() if name.startswith("smic")]
-    ['smic', 'smic-nir', 'smic-vis']
+    >>> [name for name in names() if name.startswith("smic-")][-2:]
+    ['smic-nir', 'smic-vis']
     """
     return sorted({found.id for found in _all()})
 

@@ -247,7 +247,7 @@ def _row_of(clip: Clip) -> dict[str, Any]:
 def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
     try:
         values: dict[str, Any] = {name: row[name] for name in COLUMNS if name not in ("id", "frames", "frame_numbers")}
-        values["frames"] = FrameSet.parse(row["frames"], row["frame_numbers"])
+        values["frames"] = FrameSet.parse(_below_root(row["frames"]), row["frame_numbers"])
         for name in _INTEGERS:
             values[name] = int(row[name]) if row[name] else None
         values["fps"] = float(row["fps"]) if row["fps"] else None
@@ -260,3 +260,11 @@ def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
             where=f"{path}, line {line}",
             mend="restore the file, or run `merprep ingest` again",
         ) from error
+
+
+def _below_root(pattern: str) -> str:
+    """Return the pattern of a clip's files, which may not lead out of the database's root."""
+    parts = pattern.replace("\\", "/").split("/")
+    if ".." in parts or parts[0].endswith(":") or (pattern and not parts[0]):
+        raise ValueError(f"the frames {pattern!r} do not lie below the database's root")
+    return pattern
