@@ -418,8 +418,9 @@ def _remarks(cells: dict[str, Cell]) -> list[str]:
 
 
 def _name(text: str) -> str:
-    """Return a name that may stand in an id, whose separator is the slash."""
-    return text.replace("/", "_").replace("\\", "_")
+    """Return a name that may stand in an id, whose separator is the slash, and is no step up a path."""
+    plain = "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in text)
+    return plain if plain.strip(". ") else plain.replace(".", "_")
 
 
 def _unread(field: str, cell: Cell) -> str:
