@@ -40,7 +40,7 @@ def hsv_to_rgb(hue: NDArray[np.float64], saturation: NDArray[np.float64]) -> NDA
     """
     offsets = np.array([5.0, 3.0, 1.0])
     k = np.mod(offsets + hue[..., None] * 6.0, 6.0)
-    return 1.0 - saturation[..., None] * np.clip(np.minimum(k, 4.0 - k), 0.0, 1.0)
+    return np.asarray(1.0 - saturation[..., None] * np.clip(np.minimum(k, 4.0 - k), 0.0, 1.0))
 
 
 def colour_wheel(size: int) -> NDArray[np.float64]:
