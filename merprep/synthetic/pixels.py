@@ -36,8 +36,10 @@ def write_clip(
     suffix = Path(plan.file).suffix
     stub = stub_bytes(suffix, image.colour)
     for number in plan.frames.numbers:
-        if number not in rendered:
-            _write(root / plan.frames.path(number), stub)
+        path = root / plan.frames.path(number)
+        # What another clip of the same recording rendered stays.
+        if number not in rendered and not (plan.video and path.exists()):
+            _write(path, stub)
     if not rendered:
         return ()
     clip = _render(plan, image, rendered, size or (image.width, image.height), seed)
