@@ -32,6 +32,9 @@ def ingest(
     database: Annotated[str, typer.Argument(help="casme2, samm, smic-hs, … (see `merprep databases`).")],
     root: Annotated[Path, typer.Argument(help="The folder that you unzipped the database to.")],
     annotations: Annotated[Path | None, typer.Option(help="The coding sheet, where it is not under ROOT.")] = None,
+    extra: Annotated[
+        Path | None, typer.Option(help="Another database's sheet that fields are taken from (SAMM's for SAMM-LV).")
+    ] = None,
     variant: Annotated[str | None, typer.Option(help="A variant of the database, such as hs, vis or nir.")] = None,
     errata: Annotated[ErrataPolicy, typer.Option(help="Documented corrections: apply, or leave alone.")] = (
         ErrataPolicy.default
@@ -50,6 +53,7 @@ def ingest(
         root,
         variant=variant,
         annotations=annotations,
+        extra=extra,
         errata=errata.value,
         verify=verify.value,
         progress=out.progress(),

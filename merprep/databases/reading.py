@@ -80,6 +80,7 @@ class DatabaseReading:
             "manifest_rows": len(self.clips),
             "frames": sum(len(clip.frames) for clip in self.clips),
             "subjects": len({clip.person for clip in self.clips}),
+            "variants": dict(Counter(clip.variant for clip in self.clips if clip.variant).most_common()),
             "emotions": dict(Counter(clip.emotion for clip in self.clips if clip.emotion).most_common()),
         }
 

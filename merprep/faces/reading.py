@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import numpy as np
 
 from merprep.errors import ImageError
 from merprep.faces.images import Image, checked
+from merprep.faces.video import read_video
+from merprep.records import FrameSet
 
 # How each format's file ends. OpenCV decodes a cut-off file into a picture whose lower part is grey, without a word.
 _ENDS = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
@@ -45,6 +48,33 @@ def read_image(path: Path) -> Image:
     if image.ndim == 3 and image.shape[2] == 4:
         image = image[:, :, :3]  # the alpha channel of a screen shot
     return checked(image, where=str(path))
+
+
+def read_frames(root: Path, frames: FrameSet, numbers: Sequence[int]) -> Iterator[Image]:
+    """Yield frames of a clip, from image files or from its video file.
+
+    Parameters
+    ----------
+    root : Path
+        The folder that the frames' pattern is relative to.
+    frames : FrameSet
+    numbers : sequence of int
+        File numbers, ascending.
+
+    Yields
+    ------
+    (H, W) or (H, W, 3) uint8
+
+    Raises
+    ------
+    ImageError
+        As for `read_image`; for a video also where it ends too early.
+    """
+    if frames.is_video:
+        yield from read_video(root / frames.path(frames.first), [frames.index(number) for number in numbers])
+        return
+    for number in numbers:
+        yield read_image(root / frames.path(number))
 
 
 def _is_whole(content: bytes) -> bool:

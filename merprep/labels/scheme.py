@@ -55,6 +55,8 @@ class LabelScheme(StageConfig):
         The databases that the scheme is for; empty means any.
     field : {"emotion", "objective_class"}
         The column of the manifest that is mapped.
+    expressions : tuple of str
+        ``micro``, ``macro`` or both: which kinds of expression have a class.
     several : bool
         Whether a clip may be of several classes at once (see `labels`).
 
@@ -74,6 +76,7 @@ class LabelScheme(StageConfig):
     classes: tuple[str, ...]
     source: str = ""
     field: Literal["emotion", "objective_class"] = "emotion"
+    expressions: tuple[Literal["micro", "macro"], ...] = ("micro",)
     several: bool = False
     databases: dict[str, Override] | tuple[str, ...] = ()
     map: dict[str, str]
@@ -140,6 +143,8 @@ class LabelScheme(StageConfig):
         """Return why the clip has no class at all; empty where it has one, or several that the scheme allows."""
         if isinstance(self.databases, tuple) and self.databases and clip.database not in self.databases:
             return f"{self.name} is a scheme for {', '.join(self.databases)}"
+        if clip.variant == "macro" and "macro" not in self.expressions:
+            return f"{self.name} is a scheme for micro-expressions, and this is a macro-expression"
         targets = self._targets(clip)
         if not targets:
             return f"no {self.field.replace('_', ' ')} is annotated"

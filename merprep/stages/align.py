@@ -133,8 +133,6 @@ def _task(clip: Clip, roots: Mapping[str, Path], frames: Frames) -> _Task:
 def _why_not(clip: Clip) -> str:
     if clip.status != "ok":
         return clip.reason or "excluded from the manifest"
-    if clip.frames.is_video:
-        return "its frames are inside a video file, which this version does not read"
     if clip.onset is None:
         return "it has no onset"
     if clip.onset not in clip.frames.numbers:
@@ -169,18 +167,20 @@ def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, _Task]) -> set
 def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config: AlignConfig) -> Arrays:
     """Find the face of the onset frame and warp the frames wanted, one after the other."""
     from merprep.faces.alignment import align as align_face
-    from merprep.faces.reading import read_image
+    from merprep.faces.reading import read_frames
     from merprep.faces.warp import warp
 
     task = _task(clip, roots, frames)
     if task.reason or clip.onset is None:
         raise SkipClip(task.reason)
-    onset_path = roots[clip.database] / clip.frames.path(clip.onset)
-    onset = read_image(onset_path)
+    root = roots[clip.database]
+    onset = next(read_frames(root, clip.frames, [clip.onset]))
     face = align_face(onset, config=config, where=clip.frames.path(clip.onset))
     warped = []
-    for number in sorted(task.stamps):
-        image = onset if number == clip.onset else read_image(roots[clip.database] / clip.frames.path(number))
+    wanted = sorted(task.stamps)
+    others = read_frames(root, clip.frames, [number for number in wanted if number != clip.onset])
+    for number in wanted:
+        image = onset if number == clip.onset else next(others)
         if image.shape != onset.shape:
             raise _other_shape(clip, number, image.shape, onset.shape)
         warped.append(warp(image, face.transform, config.size, interpolation=config.interpolation))

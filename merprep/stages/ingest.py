@@ -13,6 +13,7 @@ from typing import Any
 from merprep.databases import DatabaseReading, load_row_corrections, read_database, spec
 from merprep.databases.checking import LEVELS, FrameCheck, Verify, check_frames
 from merprep.databases.errata import ErrataPolicy
+from merprep.databases.sheet import CodingSheet
 from merprep.errors import DatabaseError, UsageError
 from merprep.labels import CountTable, count_table, scheme
 from merprep.progress import Progress, Silent
@@ -75,7 +76,8 @@ class IngestResult:
             "apex": dict(Counter(clip.apex_source for clip in self.clips if clip.status == "ok").most_common()),
             "root": self.reading.root.as_posix(),
             "layout": self.reading.layout,
-            "sheet": None if sheet is None else _sheet_json(self.reading),
+            "sheet": None if sheet is None else _sheet_json(sheet),
+            "sheets": [_sheet_json(one) for one in self.reading.sheets],
             "notes": list(self.reading.notes),
             "clip_notes": {clip.id: list(clip.notes) for clip in self.clips if clip.notes},
             "ignored": list(self.reading.ignored),
@@ -85,17 +87,15 @@ class IngestResult:
     def lines(self) -> list[str]:
         """Return the printed account."""
         counts, reading = self.reading.counts(), self.reading
-        sheet = reading.sheet
-        source = (
-            "labels from folders"
-            if sheet is None
-            else f"sheet {sheet.path.name} ({sheet.version or 'unknown version'})"
-        )
+        named = [f"sheet {sheet.path.name} ({sheet.version or 'unknown version'})" for sheet in reading.sheets]
+        source = ", ".join(named) or "labels from folders"
         lines = [
             f"{reading.spec.title}: layout {reading.layout} in {reading.root}, {source}",
             f"{counts['sheet_rows']} rows of the sheet + {counts['folders_without_row']} folders without a row = "
             f"{counts['manifest_rows']} clips; {counts['folders']} folders, {counts['frames']} frames",
         ]
+        if len(counts["variants"]) > 1:
+            lines.append("variants: " + ", ".join(f"{name} {count}" for name, count in counts["variants"].items()))
         classes = self.classes().counts.get(self.database, {})
         lines.append("MEGC2019 classes: " + ", ".join(f"{name} {count}" for name, count in classes.items()))
         lines.append(f"digest of the list of usable clips: {self.digest}")
@@ -112,6 +112,7 @@ def ingest(
     *,
     variant: str | None = None,
     annotations: str | Path | None = None,
+    extra: str | Path | None = None,
     errata: ErrataPolicy = "default",
     verify: Verify = "none",
     jobs: int | None = None,
@@ -133,6 +134,8 @@ def ingest(
         ``hs``, ``vis`` or ``nir`` of SMIC.
     annotations : path-like, optional
         The coding sheet; None looks for it near the frames.
+    extra : path-like, optional
+        Another database's sheet that gives some of the fields (SAMM's emotions for SAMM-LV); None looks for it too.
     errata : {"default", "all", "none"}
     verify : {"none", "exists", "decode", "hash"}
         How hard the frames are looked at; a clip with a bad one is excluded.
@@ -152,7 +155,7 @@ def ingest(
     started = time.perf_counter()
     if verify not in LEVELS:
         raise UsageError(f"There is no verification {verify!r}", expected=", ".join(LEVELS))
-    reading = read_database(spec(database, variant), root, annotations=annotations, errata=errata)
+    reading = read_database(spec(database, variant), root, annotations=annotations, extra=extra, errata=errata)
     manifest = read_manifest_or_empty(workspace)
     clips, checks = _verified(reading, verify, jobs, progress or Silent())
     if not any(clip.status == "ok" for clip in clips):
@@ -212,7 +215,8 @@ def _source(reading: DatabaseReading, errata: str, verify: str, hashes: dict[str
         "root": reading.root.as_posix(),
         "layout": reading.layout,
         "variant": reading.spec.variant,
-        "sheet": None if reading.sheet is None else _sheet_json(reading),
+        "sheet": None if reading.sheet is None else _sheet_json(reading.sheet),
+        "sheets": [_sheet_json(sheet) for sheet in reading.sheets],
         "errata_policy": errata,
         "errata": _errata_json(reading),
         "verify": verify,
@@ -221,10 +225,7 @@ def _source(reading: DatabaseReading, errata: str, verify: str, hashes: dict[str
     }
 
 
-def _sheet_json(reading: DatabaseReading) -> dict[str, Any] | None:
-    sheet = reading.sheet
-    if sheet is None:
-        return None
+def _sheet_json(sheet: CodingSheet) -> dict[str, Any]:
     return {
         "path": sheet.path.absolute().as_posix(),
         "sha256": sha256_of(sheet.path),
