@@ -37,7 +37,13 @@ def from_sheet(sheet: CodingSheet) -> list[ClipPlan]:
             continue
         last = offset if offset >= onset else onset + _UNKNOWN
         plans.append(
-            _plan(row.text("subject"), row.text("video"), row.text("emotion"), (onset, apex, last), "", layout)
+            _plan(
+                row.text("subject"),
+                row.text("video"),
+                row.text("emotion"),
+                (onset, apex, last),
+                row.text("kind")[:5].lower(),
+            )
         )
     return plans
 

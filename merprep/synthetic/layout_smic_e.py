@@ -61,7 +61,7 @@ def write_nir(root: Path, plans: list[ClipPlan], table: str) -> list[Path]:
 
 def _write(root: Path, database: str, plans: list[ClipPlan], table: str) -> Path:
     """Write the table of one camera in one of its states, with the empty sheets that follow it."""
-    path = root / disk(database)["tables"][table]
+    path = root / Path(disk(database)["tables"][table])
     camera = database.rpartition("-")[2].upper()
     header = [name or None for name in _HEADERS[table].split(",")]
     if camera == "VIS":
