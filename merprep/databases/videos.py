@@ -19,8 +19,11 @@ def count_frames(path: Path) -> tuple[int, str]:
     """
     import cv2
 
-    if not path.stat().st_size:
-        return 0, f"the video {path.name} is an empty file"
+    try:
+        if not path.stat().st_size:
+            return 0, f"the video {path.name} is an empty file"
+    except OSError as error:
+        return 0, f"the video {path.name} cannot be read: {error.strerror or error}"
     video = cv2.VideoCapture(str(path))
     try:
         if not video.isOpened():

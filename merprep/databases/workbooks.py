@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +16,18 @@ from merprep.errors import SheetError
 Rows = list[list[Cell]]
 _LOCK = "~$"
 _CSV = {".csv", ".tsv", ".txt"}
-_EXCEL = {".xls", ".xlsx", ".xlsm", ".xlsb", ".ods"}
+_ZIPPED = {".xlsx", ".xlsm"}
+_EXCEL = {".xls", *_ZIPPED}
 # Enough for any coding sheet; a file with more is not one, and would only fill the memory.
 _MOST_ROWS = 200_000
+_MOST_CELLS = 20_000_000
+_MOST_BYTES = 1 << 30
+_MOST_BYTES_CSV = 1 << 28
+# A cell that holds something, in the XML of a sheet: its column and its row.
+_CELL = re.compile(
+    rb'<(?:\w{1,9}:)?c\s[^>]{0,200}?\br="([A-Z]{1,3})([0-9]{1,7})"[^>]{0,200}>\s{0,20}<(?:\w{1,9}:)?(?:v|is|f)\b'
+)
+_CHUNK = 1 << 20
 
 
 def is_lock_file(path: Path) -> bool:
@@ -67,6 +79,8 @@ def _check(path: Path) -> None:
 def _read_excel(path: Path) -> Iterator[tuple[str, Rows]]:
     import python_calamine
 
+    if path.suffix.lower() in _ZIPPED:
+        _check_extent(path)
     try:
         book = python_calamine.CalamineWorkbook.from_path(path)
         for name in book.sheet_names:
@@ -82,13 +96,50 @@ def _read_excel(path: Path) -> Iterator[tuple[str, Rows]]:
         ) from error
     # Damaged files make calamine's Rust side panic; a panic is a BaseException that says so by its class name.
     except BaseException as error:
-        if isinstance(error, SheetError | KeyboardInterrupt | SystemExit | MemoryError | GeneratorExit):
+        if isinstance(error, SheetError | KeyboardInterrupt | SystemExit | GeneratorExit):
             raise
         raise SheetError(
             f"The workbook cannot be read: {error or type(error).__name__}",
             where=str(path),
             mend="open it and save it again as .xlsx, or download it again",
         ) from error
+
+
+def _check_extent(path: Path) -> None:
+    """Refuse a workbook whose cells lie so far apart that reading it would take all memory.
+
+    The reader lays out every cell between the first and the last; two cells in opposite corners of a sheet are
+    seventeen thousand million. What is no workbook at all is left for the reader to say.
+    """
+    try:
+        with zipfile.ZipFile(path) as book:
+            for part in book.infolist():
+                if part.file_size > _MOST_BYTES:
+                    raise _too_long(path, part.filename, part.file_size, "bytes", _MOST_BYTES)
+                _check_part(path, book, part)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        return
+
+
+def _check_part(path: Path, book: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
+    rows, columns, rest = 0, 0, b""
+    with book.open(part) as stream:
+        while chunk := stream.read(_CHUNK):
+            text = rest + chunk
+            for letters, row in _CELL.findall(text):
+                rows, columns = max(rows, int(row)), max(columns, _column(letters))
+            if rows > _MOST_ROWS:
+                raise _too_long(path, part.filename, rows)
+            if rows * columns > _MOST_CELLS:
+                raise _too_long(path, part.filename, rows * columns, "cells", _MOST_CELLS)
+            rest = text[-1000:]
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 def _read_csv(path: Path) -> Rows:
@@ -108,6 +159,8 @@ def _read_csv(path: Path) -> Rows:
 
 def _decode(path: Path) -> str:
     try:
+        if path.stat().st_size > _MOST_BYTES_CSV:
+            raise _too_long(path, path.stem, path.stat().st_size, "bytes", _MOST_BYTES_CSV)
         data = path.read_bytes()
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
         return data.decode("utf-16" if wide else "utf-8-sig")
@@ -121,11 +174,11 @@ def _decode(path: Path) -> str:
         ) from error
 
 
-def _too_long(path: Path, name: str, rows: int) -> SheetError:
+def _too_long(path: Path, name: str, found: int, unit: str = "rows", most: int = _MOST_ROWS) -> SheetError:
     return SheetError(
         "The sheet is far longer than any coding sheet",
         where=f"{path}, sheet {name!r}",
-        expected=f"at most {_MOST_ROWS} rows",
-        found=f"{rows}" if rows > _MOST_ROWS + 1 else "more",
+        expected=f"at most {most} {unit}",
+        found="more" if (unit, found) == ("rows", most + 1) else str(found),
         mend="delete what does not belong to the table",
     )
