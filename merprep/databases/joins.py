@@ -9,7 +9,7 @@ from pathlib import Path
 
 from merprep.databases.cells import Cell, is_blank
 from merprep.databases.keys import Key, name_key, subject_key
-from merprep.databases.rows import kind_of
+from merprep.databases.rows import clip_id, kind_of
 from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import sheets_near
 from merprep.databases.spec import DatabaseSpec, Join, SheetSpec, spec
@@ -47,11 +47,13 @@ def joined(own: DatabaseSpec, sheet: CodingSheet, given: Path, root: Path, extra
         raise UsageError(f"{own.title} takes nothing from another sheet", where=str(extra), mend="leave --extra out")
     notes: tuple[str, ...] = ()
     for join in own.joins:
+        if set(join.fields) <= set(sheet.columns):
+            continue
         found = _other_sheet(join, given, root, extra)
         if found is None or own.sheet is None:
             notes += (_not_at_hand(own, join),)
             continue
-        rows, matched = _fill(sheet.rows, own.sheet, found.rows, join)
+        rows, matched = _fill(sheet.rows, own.sheet, found, join)
         sheet = replace(sheet, rows=rows)
         notes += _said(join, found, matched, _of_kind(rows, own.sheet, join.kind))
     return Joined(sheet, notes)
@@ -65,27 +67,30 @@ def _other_sheet(join: Join, given: Path, root: Path, extra: Path | None) -> Cod
         return read_sheet(extra, other.sheet)
     for path in sheets_near(other, given, root):
         try:
-            return read_sheet(path, other.sheet)
+            found = read_sheet(path, other.sheet)
         except SheetError:
             continue
+        if set(join.fields) <= set(found.columns):
+            return found
     return None
 
 
 def _fill(
-    rows: Sequence[SheetRow], sheet: SheetSpec, others: Sequence[SheetRow], join: Join
+    rows: Sequence[SheetRow], sheet: SheetSpec, found: CodingSheet, join: Join
 ) -> tuple[tuple[SheetRow, ...], int]:
-    by_name: dict[tuple[Key, Key], SheetRow] = {_key(row): row for row in others}
+    others = spec(join.database).sheet or sheet
+    by_name: dict[tuple[Key, Key], SheetRow] = {_key(row, others): row for row in found.rows}
     filled = []
     matched = 0
     for row in rows:
-        other = by_name.get(_key(row)) if kind_of(sheet, row.text("kind")) == join.kind else None
+        other = by_name.get(_key(row, sheet)) if kind_of(sheet, row.text("kind")) == join.kind else None
         matched += other is not None
         filled.append(row if other is None else replace(row, cells=_with_fields(row.cells, other.cells, join)))
     return tuple(filled), matched
 
 
-def _key(row: SheetRow) -> tuple[Key, Key]:
-    return subject_key(row.text("subject")), name_key(row.text("clip"))
+def _key(row: SheetRow, sheet: SheetSpec) -> tuple[Key, Key]:
+    return subject_key(row.text("subject")), name_key(clip_id(sheet, row.cells))
 
 
 def _with_fields(cells: dict[str, Cell], others: dict[str, Cell], join: Join) -> dict[str, Cell]:
@@ -109,8 +114,8 @@ def _said(join: Join, found: CodingSheet, matched: int, rows: int) -> tuple[str,
 
 def _not_at_hand(own: DatabaseSpec, join: Join) -> str:
     fields = " and ".join(field.replace("_", " ") for field in join.fields)
-    title = spec(join.database).title
+    which = "another coding sheet" if join.database == own.id else "the coding sheet"
     return (
-        f"{own.title} has no {fields}: they stand in the coding sheet of {title}, which was not found near the "
-        f"frames; put it there or name it with --extra"
+        f"{own.title} has no {fields} here: they stand in {which} of {spec(join.database).title}, which was not found "
+        f"near the frames; put it there or name it with --extra"
     )

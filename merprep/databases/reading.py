@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,20 @@ class DatabaseReading:
             "frames": sum(len(clip.frames) for clip in self.clips),
             "subjects": len({clip.person for clip in self.clips}),
             "variants": dict(Counter(clip.variant for clip in self.clips if clip.variant).most_common()),
-            "emotions": dict(Counter(clip.emotion for clip in self.clips if clip.emotion).most_common()),
+            "emotions": _by_emotion(clip.emotion for clip in self.clips),
         }
+
+
+def _by_emotion(emotions: Iterable[str]) -> dict[str, int]:
+    """Count emotions, those that differ only in case (others and Others) under the commoner spelling."""
+    counts = Counter(emotion for emotion in emotions if emotion)
+    spelling: dict[str, str] = {}
+    for emotion, _ in counts.most_common():
+        spelling.setdefault(emotion.casefold(), emotion)
+    merged: Counter[str] = Counter()
+    for emotion, count in counts.items():
+        merged[spelling[emotion.casefold()]] += count
+    return dict(merged.most_common())
 
 
 @dataclass(frozen=True)
