@@ -111,7 +111,7 @@ def flow(
     pairs: int = 4,
     first_seed: int = 0,
     noise: float = 1.0,
-    repeats: int = 7,
+    repeats: int = 25,
     progress: Progress | None = None,
 ) -> FlowBench:
     """Run the known-motion suite and the cost table.
