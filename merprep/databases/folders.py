@@ -13,8 +13,9 @@ from merprep.databases.listing import Listing, Tree, list_folder
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.errors import RootNotFoundError
 
-# Folders between the named one and the root of a layout: archives unzip into one or two of their own name.
-_DEEPEST = 5
+# Folders between the named one and the root of a layout: some releases have four of their own, and archives unzip into
+# one or two of their own name.
+_DEEPEST = 8
 # How much of what was found a message lists.
 _LISTED = 12
 
@@ -69,7 +70,7 @@ class _Candidate:
 def find_layout(spec: DatabaseSpec, root: Path) -> FoundLayout:
     """Find the root and the layout of a database.
 
-    Looks at the named folder, up to five levels below it, and, where it is itself a subject's or a clip's folder,
+    Looks at the named folder, up to eight levels below it, and, where it is itself a subject's or a clip's folder,
     above it. Of several finds the layout described first is taken, then the one with most clips.
 
     Raises

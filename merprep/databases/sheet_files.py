@@ -16,8 +16,8 @@ _DEEPEST = 2
 def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple[str, ...]]:
     """Find the coding sheet of a database.
 
-    Looks in the named folder and two levels below it, in the folders between it and the root of the frames, and only
-    where there is none, beside the named folder. The name that the description prefers wins; the others are returned
+    Looks in the named folder and two levels below it, in the folders between it and the root of the frames and those
+    beside them, and only where there is none, beside the named folder. The name that the description prefers wins; the others are returned
     as not used.
 
     Raises
@@ -66,8 +66,10 @@ def _is_called(path: Path, glob: str) -> bool:
 
 
 def _inside(given: Path, root: Path) -> list[Path]:
-    between = [folder for folder in (root, *root.parents) if folder.is_relative_to(given)]
-    return list(dict.fromkeys([given, *_below(Tree(given), given, _DEEPEST), *reversed(between)]))
+    tree = Tree(given)
+    above = [folder for folder in root.parents if folder.is_relative_to(given)]
+    between = [place for folder in reversed(above) for place in (folder, *_below(tree, folder, 1))]
+    return list(dict.fromkeys([given, *_below(tree, given, _DEEPEST), *between, root]))
 
 
 def _places(given: Path, root: Path) -> list[Path]:
