@@ -17,8 +17,8 @@ def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple
     """Find the coding sheet of a database.
 
     Looks in the named folder and two levels below it, in the folders between it and the root of the frames and those
-    beside them, and only where there is none, beside the named folder. The name that the description prefers wins; the others are returned
-    as not used.
+    beside them, and only where there is none, beside the named folder. The name that the description prefers wins; the
+    others are returned as not used.
 
     Raises
     ------
