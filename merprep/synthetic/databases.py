@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from merprep.databases import DatabaseSpec, spec
 from merprep.databases.sheet import CodingSheet, read_sheet
@@ -13,7 +14,7 @@ from merprep.databases.spec import Layout
 from merprep.errors import UnknownNameError, UsageError
 from merprep.progress import Progress, Silent
 from merprep.synthetic import layout_dfme, layout_smic
-from merprep.synthetic.pixels import Frames, write_clip, write_stubs
+from merprep.synthetic.pixels import Frames, write_clip, write_recording, write_stubs
 from merprep.synthetic.placing import frames_folder, layout_of, placed, plans_of_sheet
 from merprep.synthetic.plans import Cast, ClipPlan, disk
 from merprep.synthetic.writers import REGISTRY
@@ -181,13 +182,27 @@ def _fill(
     done = []
     progress.start(f"write {description.id}", len(plans))
     try:
-        for plan in plans:
-            units = write_clip(root, plan, description.image, frames=frames, size=size, seed=seed)
-            done.append(replace(plan, action_units=units or plan.action_units))
-            progress.advance()
+        for group in _by_file(plans):
+            how: dict[str, Any] = {"frames": frames, "size": size, "seed": seed}
+            if group[0].frames.is_video:
+                shown = write_recording(root, group, description.image, **how)
+            else:
+                shown = [write_clip(root, plan, description.image, **how) for plan in group]
+            for plan, units in zip(group, shown, strict=True):
+                done.append(replace(plan, action_units=units or plan.action_units))
+                progress.advance()
     finally:
         progress.finish()
     return done
+
+
+def _by_file(plans: list[ClipPlan]) -> list[list[ClipPlan]]:
+    """Return the clips of one video file together, every other clip alone."""
+    groups: dict[object, list[ClipPlan]] = {}
+    for place, plan in enumerate(plans):
+        key: object = plan.frames.pattern if plan.frames.is_video else place
+        groups.setdefault(key, []).append(plan)
+    return list(groups.values())
 
 
 def _write_sheets(

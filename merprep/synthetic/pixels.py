@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -32,7 +32,7 @@ def write_clip(
     (root / plan.folder).mkdir(parents=True, exist_ok=True)
     rendered = _chosen(plan, frames)
     if plan.frames.is_video:
-        return _write_video(root, plan, image, rendered, size or (image.width, image.height), seed)
+        return write_recording(root, [plan], image, frames=frames, size=size, seed=seed)[0]
     suffix = Path(plan.file).suffix
     stub = stub_bytes(suffix, image.colour)
     for number in plan.frames.numbers:
@@ -86,29 +86,38 @@ def _index(plan: ClipPlan, number: int) -> int:
     return min(number, max(plan.offset, plan.first)) - plan.first
 
 
-def _write_video(
-    root: Path, plan: ClipPlan, image: ImageSpec, rendered: list[int], size: tuple[int, int], seed: int
-) -> tuple[str, ...]:
-    """Write the frames as a video file; those that are not rendered are grey."""
+def write_recording(
+    root: Path, plans: Sequence[ClipPlan], image: ImageSpec, *, frames: Frames, size: tuple[int, int] | None, seed: int
+) -> list[tuple[str, ...]]:
+    """Write one video file that holds one clip or several; frames that are not rendered are grey.
+
+    Returns
+    -------
+    list of tuple of str
+        The action units that were rendered, by clip; empty for stubs.
+    """
     import cv2
 
-    clip = _render(plan, image, rendered, size, seed) if rendered else None
-    if clip is None:
-        size = _STUB_VIDEO
-    path = root / plan.frames.path(plan.first)
+    size = (size or (image.width, image.height)) if frames != "stub" else _STUB_VIDEO
+    clips = [_render(plan, image, rendered, size, seed) for plan in plans if (rendered := _chosen(plan, frames))]
+    shown = {
+        number: clip.frame(_index(plan, number))
+        for plan, clip in zip(plans, clips, strict=False)
+        for number in _chosen(plan, frames)
+    }
+    first, last = plans[0], max(plan.last for plan in plans)
+    path = root / first.frames.path(first.first)
+    path.parent.mkdir(parents=True, exist_ok=True)
     code = "mp4v" if path.suffix == ".mp4" else "MJPG"
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), plan.fps or 25.0, size)
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), first.fps or 25.0, size)
     if not video.isOpened():
         raise StoreError("This OpenCV cannot write videos", where=str(path))
-    for number in range(plan.begins, plan.last + 1):
-        if clip is None or number not in rendered:
-            picture = np.full((size[1], size[0], 3), 127, np.uint8)
-        else:
-            picture = clip.frame(_index(plan, number))
+    grey = np.full((size[1], size[0], 3), 127, np.uint8)
+    for number in range(first.begins, last + 1):
+        picture = shown.get(number, grey)
         video.write(picture if picture.ndim == 3 else cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR))
     video.release()
-    units: tuple[str, ...] = clip.action_units if clip else ()
-    return units
+    return [clip.action_units for clip in clips] or [() for _ in plans]
 
 
 @cache

@@ -76,7 +76,7 @@ def _placed(plan: ClipPlan, description: DatabaseSpec, layout: Layout, table: di
     begins = plan.onset if table.get("begins") == "onset" else 1
     plan = replace(plan, first=max(lowest, plan.first - around), last=plan.last + around, begins=begins)
     words = _words(plan, description)
-    if layout.of == "videos":
+    if layout.of == "videos" and not layout.shared:
         plan = replace(plan, first=plan.begins)
     return replace(plan, folder=table["folder"].format(**words), file=table["file"].format(**words))
 

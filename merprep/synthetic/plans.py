@@ -85,7 +85,7 @@ class ClipPlan:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who plays: how many subjects, how many clips of a class each, how long, drawn from which seed, for which table."""
+    """Who plays: how many subjects, clips of a class each and frames a clip, from which seed, for which table."""
 
     subjects: int
     clips_per_class: int
