@@ -14,7 +14,8 @@ from merprep.synthetic.databases import WRITERS
 SIZE = (96, 80)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+# Of every other database, layout and table, test_every_layout.py says the same.
+@pytest.mark.parametrize("name", ["casme2", "samm", "smic"])
 def test_what_is_written_is_what_is_read(tmp_path: Path, name: str) -> None:
     written = write_database(name, tmp_path, subjects=3, clips_per_class=2, frames="stub", n_frames=7)
     reading = read_database(spec(name), tmp_path)
@@ -30,7 +31,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path, name: str) -> None:
     assert not any(outcome.state == "applied" for outcome in reading.errata)
 
 
-@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("name", [name for name in WRITERS if not name.endswith("macro")])
 def test_every_person_has_equal_counts_of_all_classes(tmp_path: Path, name: str) -> None:
     from merprep.labels import scheme
 
@@ -38,7 +39,8 @@ def test_every_person_has_equal_counts_of_all_classes(tmp_path: Path, name: str)
     clips = read_database(spec(name), tmp_path).clips
     three = scheme(3)
     for person in {clip.person for clip in clips}:
-        labels = [three.label(clip) for clip in clips if clip.person == person]
+        # Macro-expressions, and combinations of classes, have no label.
+        labels = [three.label(clip) for clip in clips if clip.person == person and three.label(clip) is not None]
         assert sorted(str(label) for label in labels) == ["0", "0", "1", "1", "2", "2"]
 
 
@@ -88,10 +90,14 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(tmp_path: Path)
     assert first != other
 
 
-def test_databases_do_not_share_faces() -> None:
+def test_databases_share_faces_exactly_where_they_share_people() -> None:
     from merprep.synthetic.plans import disk
 
-    assert len({disk(name)["people"] for name in WRITERS}) == len(WRITERS)
+    faces: dict[str, set[int]] = {}
+    for name in WRITERS:
+        faces.setdefault(spec(name).persons, set()).add(disk(name)["people"])
+    assert all(len(found) == 1 for found in faces.values())
+    assert len({min(found) for found in faces.values()}) == len(faces)
 
 
 def test_the_table_of_2019_has_the_extra_column(tmp_path: Path) -> None:
