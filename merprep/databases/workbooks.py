@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+import pickle
 import re
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+from merprep.databases import excel_child
 from merprep.databases.cells import Cell
 from merprep.errors import SheetError
 
@@ -28,6 +33,8 @@ _CELL = re.compile(
     rb'<(?:\w{1,9}:)?c\s[^>]{0,200}?\br="([A-Z]{1,3})([0-9]{1,7})"[^>]{0,200}>\s{0,20}<(?:\w{1,9}:)?(?:v|is|f)\b'
 )
 _CHUNK = 1 << 20
+# Seconds; the largest sheet known takes less than one.
+_PATIENCE = 300
 
 
 def is_lock_file(path: Path) -> bool:
@@ -76,33 +83,43 @@ def _check(path: Path) -> None:
         )
 
 
-def _read_excel(path: Path) -> Iterator[tuple[str, Rows]]:
-    import python_calamine
-
+def _read_excel(path: Path) -> list[tuple[str, Rows]]:
     if path.suffix.lower() in _ZIPPED:
         _check_extent(path)
-    try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
-        for name in book.sheet_names:
-            sheet = book.get_sheet_by_name(name)
-            if sheet.total_height > _MOST_ROWS:
-                raise _too_long(path, name, sheet.total_height)
-            rows: Rows = [list(row) for row in sheet.to_python(skip_empty_area=False)]
-            if rows:
-                yield name, rows
-    except python_calamine.PasswordError as error:
+    outcome, found = _read_apart(path)
+    if outcome == "read":
+        return [(name, rows) for name, rows in found if rows]
+    if outcome == "rows too many":
+        raise _too_long(path, found[0], found[1])
+    if outcome == "cells too many":
+        raise _too_long(path, found[0], found[1], "cells", _MOST_CELLS)
+    if outcome == "encrypted":
         raise SheetError(
             "The workbook is encrypted", where=str(path), mend="save a copy without a password and give that"
-        ) from error
-    # Damaged files make calamine's Rust side panic; a panic is a BaseException that says so by its class name.
-    except BaseException as error:
-        if isinstance(error, SheetError | KeyboardInterrupt | SystemExit | GeneratorExit):
-            raise
-        raise SheetError(
-            f"The workbook cannot be read: {error or type(error).__name__}",
-            where=str(path),
-            mend="open it and save it again as .xlsx, or download it again",
-        ) from error
+        )
+    raise SheetError(
+        f"The workbook cannot be read: {found}",
+        where=str(path),
+        mend="open it and save it again as .xlsx, or download it again",
+    )
+
+
+def _read_apart(path: Path) -> tuple[str, Any]:
+    """Read a workbook in a process of its own, which a damaged one may end; see `excel_child`."""
+    import python_calamine
+
+    library = str(Path(python_calamine.__file__).parents[1])
+    command = [sys.executable, "-P", excel_child.__file__, library, str(path), str(_MOST_ROWS), str(_MOST_CELLS)]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return "damaged", f"the reader did not come to an end within {_PATIENCE} s"
+    except (OSError, ValueError):
+        return excel_child.read(str(path), _MOST_ROWS, _MOST_CELLS)  # where no process may be started
+    if done.returncode:
+        return "damaged", "it is damaged so badly that it ended the reader"
+    outcome: tuple[str, Any] = pickle.loads(done.stdout)
+    return outcome
 
 
 def _check_extent(path: Path) -> None:

@@ -6,6 +6,7 @@ import csv
 import datetime
 import io
 import math
+import random
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -28,6 +29,7 @@ from merprep.synthetic.databases import WRITERS
 Rows = list[list[object]]
 Pages = list[tuple[str, Rows]]
 
+NAMED = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Emotion")
 ALL = [name for name in WRITERS if (s := spec(name)).sheet is not None and not s.unlabelled]
 FAST = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -251,6 +253,38 @@ def test_a_workbook_with_any_bytes_changed_or_cut_off_is_read_or_one_error(
     read_or_refuse("casme2", root, copy)
 
 
+@pytest.fixture(scope="module")
+def old_workbook(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    xlwt = pytest.importorskip("xlwt")
+    book = xlwt.Workbook()
+    page = book.add_sheet("Sheet1")
+    rows = [NAMED, *(("01", f"EP{n:02d}_01", n, n + 1, n + 2, "others") for n in range(1, 40))]
+    for line, row in enumerate(rows):
+        for column, value in enumerate(row):
+            page.write(line, column, value)
+    book.save(str(tmp_path_factory.mktemp("old") / "old.xls"))
+    return next(tmp_path_factory.getbasetemp().glob("old*/old.xls")).read_bytes()
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_old_workbook_with_bytes_changed_is_read_or_one_error_and_never_the_end_of_the_process(
+    old_workbook: bytes, tmp_path: Path, seed: int
+) -> None:
+    # One wrong length in such a file makes the reader ask for hundreds of gigabytes.
+    chance, description = random.Random(seed), spec("casme2").sheet
+    content = bytearray(old_workbook)
+    for _ in range(30):
+        content[chance.randrange(len(content))] = chance.choice([0, 255, chance.randrange(256)])
+    sheet = tmp_path / "CASME2_label_Ver_2.xls"
+    sheet.write_bytes(content)
+    assert description is not None
+    try:
+        where = str(read_sheet(sheet, description).path)
+    except SheetError as error:
+        where = str(error.where)
+    assert sheet.name in where
+
+
 @pytest.mark.parametrize("encoding", ["latin-1", "gb18030", "utf-16-le", "cp1252"])
 def test_a_csv_that_is_not_utf8_names_the_byte(tmp_path: Path, encoding: str) -> None:
     sheet, description = tmp_path / "casme2.csv", spec("casme2").sheet
@@ -275,7 +309,6 @@ def workbook_of(sheet_xml: str) -> bytes:
 
 OPEN = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>'
 CLOSE = "</sheetData></worksheet>"
-NAMED = ("Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Emotion")
 HEAD = "".join(
     f'<c r="{column}1" t="inlineStr"><is><t>{name}</t></is></c>' for column, name in zip("ABCDEF", NAMED, strict=True)
 )
