@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from merprep.databases.cells import Cell, cell_text, is_blank
+from merprep.databases.indicators import indicator_places, with_emotions
 from merprep.databases.spec import SheetSpec, SheetVersion
 from merprep.databases.workbooks import Rows, read_workbook
 from merprep.errors import SheetError
@@ -179,6 +180,7 @@ def read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) 
     places = _columns_of(rows[header], spec)
     _check_twice(path, name, rows, header, places)
     at = {field: found[0] for field, found in places.items()}
+    shown = indicator_places(rows[header], spec.indicators)
     kept: list[SheetRow] = []
     ignored: list[str] = []
     for index, row in enumerate(rows[header + 1 :], start=header + 2):
@@ -186,7 +188,8 @@ def read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) 
         if _is_total(cells):
             ignored.append(f"row {index} is a total, no clip")
         elif _names_a_clip(cells, spec):
-            kept.append(SheetRow(index, _with_derived(cells, spec)))
+            cells, odd = with_emotions(cells, row, shown)
+            kept.append(SheetRow(index, _with_derived(cells, spec), odd))
         elif not all(is_blank(cell) for cell in row):
             said = " | ".join(cell_text(cell) for cell in row if not is_blank(cell))
             ignored.append(f"row {index} names no clip: {said[:120]}")
@@ -197,7 +200,7 @@ def read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) 
 def _names_a_clip(cells: dict[str, Cell], spec: SheetSpec) -> bool:
     """Whether a row says which clip it is about; where no column names clips, its subject and one more cell do."""
     if "clip" in spec.columns:
-        return not is_blank(cells.get("clip"))
+        return re.fullmatch(spec.names, cell_text(cells.get("clip"))) is not None
     return not is_blank(cells.get("subject")) and any(
         not is_blank(cells.get(field)) for field in spec.required if field != "subject"
     )

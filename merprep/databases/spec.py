@@ -154,6 +154,8 @@ class SheetSpec(StageConfig):
         A clip's kind is its `variant`.
     derived : dict
         By field, where it is found inside another.
+    names : str
+        What a clip is called, as a regular expression; rows with another name are no clips (a total, a remark).
     clip_id : str
         The name of a clip, made of the row's fields, where the column alone does not tell clips apart.
     not_files : tuple of str
@@ -184,6 +186,7 @@ class SheetSpec(StageConfig):
     columns: dict[str, tuple[str, ...]]
     kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     derived: dict[str, Derived] = Field(default_factory=dict)
+    names: str = ".+"
     clip_id: str = "{clip}"
     indicators: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     versions: tuple[SheetVersion, ...] = ()
