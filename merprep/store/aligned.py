@@ -19,8 +19,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -29,11 +28,10 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_table import clip_of, read_clip_table, write_clip_table
-from merprep.store.provenance import versions
+from merprep.store.clip_file import ClipFile, write_provenance
+from merprep.store.clip_table import write_clip_table
 from merprep.store.workspace import written_whole
 
-SCHEMA_VERSION = 1
 _ARRAYS = ("frames", "numbers", "stamps", "landmarks", "transform")
 _NUMBERS = ("score", "residual", "faces", "reference", "box")
 
@@ -139,7 +137,8 @@ def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, 
     """
     clips: list[tuple[Clip, str]] = []
     with written_whole(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
-        _write_header(file, header)
+        write_provenance(file, header)
+        file.attrs["scheme"] = header.scheme
         for clip, faces in rows:
             _write_clip(file.create_group(f"aligned/{clip.id}"), faces)
             clips.append((clip, faces.digest))
@@ -147,16 +146,6 @@ def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, 
             raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
         write_clip_table(file, clips)
     return len(clips)
-
-
-def _write_header(file: h5py.File, header: AlignedHeader) -> None:
-    file.attrs["schema_version"] = SCHEMA_VERSION
-    file.attrs["config"] = canonical_json(header.config)
-    file.attrs["config_id"] = header.config_id
-    file.attrs["inputs"] = canonical_json(header.inputs)
-    file.attrs["created_with"] = canonical_json(versions())
-    file.attrs["device"] = header.device
-    file.attrs["scheme"] = header.scheme
 
 
 def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
@@ -171,7 +160,7 @@ def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
     group.attrs["digest"] = faces.digest
 
 
-class AlignedFile:
+class AlignedFile(ClipFile):
     """A file of aligned faces, open for reading.
 
     Attributes
@@ -189,47 +178,15 @@ class AlignedFile:
     ...     onset, apex = file.frames("casme2/sub01/EP02_01f", [46, 59])
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = _open(path)
-        try:
-            self._check_version()
-            self.scheme = str(self._file.attrs["scheme"])
-            self.config: dict[str, Any] = json.loads(self._file.attrs["config"])
-            self.config_id = str(self._file.attrs["config_id"])
-            self.inputs: dict[str, str] = json.loads(self._file.attrs["inputs"])
-            self.created_with: dict[str, str] = json.loads(self._file.attrs["created_with"])
-            self.clips = read_clip_table(self._file)
-            self._ids = frozenset(self.clips["id"])
-        except (KeyError, ValueError, OSError) as error:
-            self._file.close()
-            raise StoreError(
-                f"This is not a whole file of aligned faces: {error}",
-                where=str(path),
-                mend="remove it and run `merprep align` again",
-            ) from error
+    kind = "file of aligned faces"
+    command = "`merprep align`"
 
-    def _check_version(self) -> None:
-        found = int(self._file.attrs.get("schema_version", 0))
-        if found > SCHEMA_VERSION:
-            self._file.close()
-            raise StoreError(
-                "The file of aligned faces was written by a newer merprep",
-                where=str(self.path),
-                expected=f"schema version {SCHEMA_VERSION} or older",
-                found=str(found),
-                mend="pip install --upgrade merprep",
-            )
+    def _read(self) -> None:
+        self.scheme = str(self._file.attrs["scheme"])
+        self._ids = frozenset(self.clips["id"])
 
     def __contains__(self, clip_id: object) -> bool:
         return clip_id in self._ids
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def records(self) -> list[Clip]:
-        """Return the rows of `clips` as records (without their frames)."""
-        return [clip_of(row) for row in self.clips.to_dict("records")]
 
     def numbers(self, clip_id: str) -> tuple[int, ...]:
         """Return the file numbers of a clip's aligned frames, ascending."""
@@ -316,18 +273,6 @@ class AlignedFile:
             )
         return self._file["aligned"][clip_id]
 
-    def close(self) -> None:
-        """Close the file; nothing can be read afterwards."""
-        self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def open_aligned(path: str | Path) -> AlignedFile:
     """Open a file of aligned faces for reading.
@@ -338,16 +283,3 @@ def open_aligned(path: str | Path) -> AlignedFile:
         Where it is missing, damaged or of a newer version.
     """
     return AlignedFile(Path(path))
-
-
-def _open(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise StoreError("The file of aligned faces does not exist", where=str(path), mend="run `merprep align`")
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise StoreError(
-            f"The file of aligned faces cannot be opened: {error}",
-            where=str(path),
-            mend="remove it and run `merprep align` again",
-        ) from error

@@ -15,8 +15,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import h5py
 import numpy as np
@@ -25,11 +24,9 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_table import clip_of, read_clip_table, write_clip_table
-from merprep.store.provenance import versions
+from merprep.store.clip_file import ClipFile, write_provenance
+from merprep.store.clip_table import write_clip_table
 from merprep.store.workspace import written_whole
-
-SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
     if first is None or count < 1:
         raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
     with written_whole(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
-        _write_header(file, header)
+        write_provenance(file, header)
         _create_datasets(file, header, first[1], count)
         clips: list[tuple[Clip, str]] = []
         for index, (clip, features) in enumerate(_chain(first, stream)):
@@ -147,15 +144,6 @@ def _chain(
 ) -> Iterable[tuple[Clip, ClipFeatures]]:
     yield first
     yield from rest
-
-
-def _write_header(file: h5py.File, header: FeatureHeader) -> None:
-    file.attrs["schema_version"] = SCHEMA_VERSION
-    file.attrs["config"] = canonical_json(header.config)
-    file.attrs["config_id"] = header.config_id
-    file.attrs["inputs"] = canonical_json(header.inputs)
-    file.attrs["created_with"] = canonical_json(versions())
-    file.attrs["device"] = header.device
 
 
 def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatures, count: int) -> None:
@@ -192,7 +180,7 @@ def _write_row(file: h5py.File, index: int, clip: Clip, features: ClipFeatures) 
         file[name][index] = array
 
 
-class FeatureFile:
+class FeatureFile(ClipFile):
     """A feature file, open for reading.
 
     Attributes
@@ -213,39 +201,14 @@ class FeatureFile:
     ...     strain = file.features[:, file.channels.index("strain")]
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = _open(path)
-        try:
-            self._check_version()
-            self.channels = tuple(str(name) for name in self._file["features"].attrs["channels"])
-            self.units = tuple(str(name) for name in self._file["features"].attrs["units"])
-            self.normalisation = str(self._file["features"].attrs["normalisation"])
-            self.config: dict[str, Any] = json.loads(self._file.attrs["config"])
-            self.config_id = str(self._file.attrs["config_id"])
-            self.inputs: dict[str, str] = json.loads(self._file.attrs["inputs"])
-            self.created_with: dict[str, str] = json.loads(self._file.attrs["created_with"])
-            self.device = str(self._file.attrs["device"])
-            self.clips = read_clip_table(self._file)
-        except (KeyError, ValueError, OSError) as error:
-            self._file.close()
-            raise StoreError(
-                f"This is not a whole feature file: {error}",
-                where=str(path),
-                mend="run `merprep flow` or `merprep import` again",
-            ) from error
+    kind = "feature file"
+    command = "`merprep flow` or `merprep import`"
 
-    def _check_version(self) -> None:
-        found = int(self._file.attrs.get("schema_version", 0))
-        if found > SCHEMA_VERSION:
-            self._file.close()
-            raise StoreError(
-                "The feature file was written by a newer merprep",
-                where=str(self.path),
-                expected=f"schema version {SCHEMA_VERSION} or older",
-                found=str(found),
-                mend="pip install --upgrade merprep",
-            )
+    def _read(self) -> None:
+        about = self._file["features"].attrs
+        self.channels = tuple(str(name) for name in about["channels"])
+        self.units = tuple(str(name) for name in about["units"])
+        self.normalisation = str(about["normalisation"])
 
     @property
     def features(self) -> h5py.Dataset:
@@ -293,25 +256,6 @@ class FeatureFile:
             str(self.clips["digest"].iloc[index]),
         )
 
-    def records(self) -> list[Clip]:
-        """Return the rows of `clips` as records (without their frames)."""
-        return [clip_of(row) for row in self.clips.to_dict("records")]
-
-    def close(self) -> None:
-        """Close the file; its datasets cannot be read afterwards."""
-        self._file.close()
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
 
 def open_features(path: str | Path) -> FeatureFile:
     """Open a feature file for reading.
@@ -331,16 +275,3 @@ def open_features(path: str | Path) -> FeatureFile:
         Where it is missing, damaged or of a newer version.
     """
     return FeatureFile(Path(path))
-
-
-def _open(path: Path) -> h5py.File:
-    if not path.is_file():
-        raise StoreError(
-            "The feature file does not exist", where=str(path), mend="run `merprep flow`, or check the name"
-        )
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise StoreError(
-            f"The feature file cannot be opened: {error}", where=str(path), mend="run `merprep flow` again"
-        ) from error
