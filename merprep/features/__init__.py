@@ -2,7 +2,6 @@
 
 from merprep.features.channels import channel_names, channels_of, unit_of
 from merprep.features.config import FlowConfig
-from merprep.features.mosaic import mosaic
 from merprep.features.points import FALLBACK_POINTS_28, POINT_NAMES, fallback_points, five_points
 from merprep.features.regions import (
     ANATOMICAL,
@@ -14,6 +13,7 @@ from merprep.features.regions import (
     region_geometry,
 )
 from merprep.features.resize import area_average, area_weights
+from merprep.store.mosaics import mosaic
 
 __all__ = [
     "ANATOMICAL",

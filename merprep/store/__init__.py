@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         write_features,
     )
     from merprep.store.manifest import Manifest, read_manifest, read_manifest_or_empty, write_manifest
+    from merprep.store.mosaics import mosaic
     from merprep.store.parts import Parts
     from merprep.store.workspace import Workspace, written_whole
 
@@ -27,6 +28,7 @@ __all__ = [
     "Parts",
     "RegionSet",
     "Workspace",
+    "mosaic",
     "open_features",
     "read_manifest",
     "read_manifest_or_empty",
@@ -43,6 +45,7 @@ __getattr__ = lazy_names(
         ),
         **dict.fromkeys(("Manifest", "read_manifest", "read_manifest_or_empty", "write_manifest"), "manifest"),
         "Parts": "parts",
+        "mosaic": "mosaics",
         **dict.fromkeys(("Workspace", "written_whole"), "workspace"),
     },
 )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from merprep.errors import ModelError
 from merprep.models.presets import InputSpec, Normalisation
 from merprep.store.features import FeatureFile
+from merprep.store.mosaics import mosaic
 
 Array = NDArray[np.float32]
 
@@ -93,29 +94,6 @@ def normalise(values: Array, whole: Array, normalisation: Normalisation) -> Arra
     span = whole.max(axis=(-2, -1), keepdims=True) - low
     unit = (values - low) / np.maximum(span, _FLAT)
     return cast("Array", unit * 255 if normalisation == "minmax-255" else unit * 2 - 1)
-
-
-def mosaic(regions: Array) -> Array:
-    """Join four regions: 0 and 1 above 2 and 3.
-
-    Parameters
-    ----------
-    regions : (..., 4, C, h, w) float32
-
-    Returns
-    -------
-    (..., C, 2h, 2w) float32
-
-    Examples
-    --------
-    >>> mosaic(np.arange(4, dtype=np.float32).reshape(4, 1, 1, 1))[0].tolist()
-    [[0.0, 1.0], [2.0, 3.0]]
-    """
-    if regions.shape[-4] != 4:
-        raise ModelError("A mosaic needs four regions", found=f"{regions.shape[-4]} regions")
-    top = np.concatenate([regions[..., 0, :, :, :], regions[..., 1, :, :, :]], axis=-1)
-    bottom = np.concatenate([regions[..., 2, :, :, :], regions[..., 3, :, :, :]], axis=-1)
-    return cast("Array", np.concatenate([top, bottom], axis=-2))
 
 
 def horizontal_channels(channels: Sequence[str]) -> list[int]:

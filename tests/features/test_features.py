@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merprep.errors import ConfigError, FlowError, UnknownNameError
+from merprep.errors import ConfigError, FlowError, StoreError, UnknownNameError
 from merprep.features import (
     FlowConfig,
     anatomical_boxes,
@@ -142,7 +142,7 @@ def test_the_mosaic_has_regions_0_and_1_above_2_and_3() -> None:
     assert whole.shape == (6, 3, 28, 28)
     np.testing.assert_array_equal(whole[:, :, :14, 14:], regions[:, 1])
     np.testing.assert_array_equal(whole[:, :, 14:, :14], regions[:, 2])
-    with pytest.raises(FlowError, match="four regions"):
+    with pytest.raises(StoreError, match="four regions"):
         mosaic(regions[:, :3])
 
 

@@ -19,7 +19,7 @@ from merprep.errors import ModelError, StoreError, TrainingError
 from merprep.models import InputSpec
 from merprep.store import open_features
 from merprep.training import FeatureDataset
-from merprep.training.inputs import mosaic, normalise
+from merprep.training.inputs import normalise
 
 MAPS = arrays(np.float32, (2, 3, 4, 4), elements=st.floats(-5, 5, width=32))
 
@@ -104,8 +104,3 @@ def test_normalised_values_stay_in_their_range_and_flat_channels_stay_finite(val
 def test_stretching_published_maps_again_changes_nothing() -> None:
     values = np.arange(256, dtype=np.float32).reshape(1, 16, 16)
     assert np.array_equal(np.rint(normalise(values, values, "minmax-255")), values)
-
-
-def test_a_mosaic_needs_four_regions() -> None:
-    with pytest.raises(ModelError, match="four regions"):
-        mosaic(np.zeros((3, 1, 2, 2), np.float32))

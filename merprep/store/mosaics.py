@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from merprep.errors import FlowError
+from merprep.errors import StoreError
 
 
 def mosaic(regions: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -21,7 +21,7 @@ def mosaic(regions: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Raises
     ------
-    FlowError
+    StoreError
         Where there are not four regions.
 
     Examples
@@ -31,7 +31,7 @@ def mosaic(regions: NDArray[np.float32]) -> NDArray[np.float32]:
     [[0.0, 1.0], [2.0, 3.0]]
     """
     if regions.ndim < 4 or regions.shape[-4] != 4:
-        raise FlowError("A mosaic is made of four regions", expected="(..., 4, C, h, w)", found=str(regions.shape))
+        raise StoreError("A mosaic is made of four regions", expected="(..., 4, C, h, w)", found=str(regions.shape))
     above = np.concatenate([regions[..., 0, :, :, :], regions[..., 1, :, :, :]], axis=-1)
     below = np.concatenate([regions[..., 2, :, :, :], regions[..., 3, :, :, :]], axis=-1)
     return np.concatenate([above, below], axis=-2)
