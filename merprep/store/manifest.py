@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +30,7 @@ COLUMNS = (
 _INTEGERS = ("onset", "apex", "offset")
 _LISTS = ("errata", "notes")
 _LIST_SEPARATOR = "; "
+_LONGEST_CELL = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -174,8 +175,23 @@ def read_manifest(workspace: Workspace) -> Manifest:
             found=", ".join(reader.fieldnames or []),
             mend="restore the file, or run `merprep ingest` again",
         )
-    clips = tuple(_clip_of(row, line, workspace.manifest_path) for line, row in enumerate(reader, start=2))
+    clips = tuple(_clip_of(row, line, workspace.manifest_path) for line, row in _rows(reader, workspace))
     return Manifest(clips, sidecar.get("sources", {}))
+
+
+def _rows(reader: csv.DictReader[str], workspace: Workspace) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the rows with their lines; a clip with many gaps has a longer cell than the csv module takes unasked."""
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield from enumerate(reader, start=2)
+    except csv.Error as error:
+        raise StoreError(
+            f"The manifest cannot be read: {error}",
+            where=f"{workspace.manifest_path}, line {reader.line_num}",
+            mend="restore the file, or run `merprep ingest` again",
+        ) from error
+    finally:
+        csv.field_size_limit(before)
 
 
 def read_manifest_or_empty(workspace: Workspace) -> Manifest:

@@ -1,6 +1,7 @@
 """The manifest: what is written is read again, and damage is named."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -108,3 +109,22 @@ def test_a_manifest_that_lost_columns_names_them(written):
     written.manifest_path.write_text("id,database\nx,y\n", encoding="utf-8")
     with pytest.raises(StoreError, match="lacks columns"):
         read_manifest(written)
+
+
+def test_a_clip_with_tens_of_thousands_of_gaps_is_read_back(workspace: Workspace) -> None:
+    frames = FrameSet("spNO.1/a/#.jpg", tuple(range(0, 80_000, 2)))
+    clip = Clip("casme3a", "spNO.1", "a_1", person="casme3a:1", frames=frames)
+    write_manifest(workspace, Manifest((clip,)))
+    assert read_manifest(workspace).clips == (clip,)
+
+
+def test_ten_thousand_clips_load_in_under_a_second(workspace: Workspace) -> None:
+    clips = [
+        Clip("casme2", f"sub{n // 100:02d}", f"EP01_{n:05d}", f"casme2:{n // 100}", onset=1, apex=50, offset=100,
+             frames=FrameSet(f"sub{n // 100:02d}/EP01_{n:05d}/img#.jpg", tuple(range(1, 101))), emotion="disgust")
+        for n in range(10_000)
+    ]  # fmt: skip
+    write_manifest(workspace, Manifest(tuple(clips)))
+    started = time.perf_counter()
+    assert len(read_manifest(workspace).clips) == 10_000
+    assert time.perf_counter() - started < 1
