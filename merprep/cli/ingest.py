@@ -18,6 +18,13 @@ class ErrataPolicy(StrEnum):
     none = "none"
 
 
+class MissingFrames(StrEnum):
+    """What stands for a key frame that does not exist."""
+
+    nearest = "nearest"
+    keep = "keep"
+
+
 class Verify(StrEnum):
     """How hard the frames are looked at."""
 
@@ -39,6 +46,10 @@ def ingest(
     errata: Annotated[ErrataPolicy, typer.Option(help="Documented corrections: apply, or leave alone.")] = (
         ErrataPolicy.default
     ),
+    missing_frames: Annotated[
+        MissingFrames,
+        typer.Option(help="A key frame that is not on disk: take the nearest that is, or keep the number."),
+    ] = MissingFrames.nearest,
     verify: Annotated[Verify, typer.Option(help="Look at the frames: that they exist, decode, or hash.")] = Verify.none,
 ) -> None:
     """Read a raw database into the workspace's manifest: every row of the sheet and every folder is accounted for.
@@ -55,6 +66,7 @@ def ingest(
         annotations=annotations,
         extra=extra,
         errata=errata.value,
+        missing_frames=missing_frames.value,
         verify=verify.value,
         progress=out.progress(),
     )

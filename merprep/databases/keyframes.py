@@ -10,6 +10,8 @@ from merprep.records import Clip, FrameSet
 
 MissingFrames = Literal["nearest", "keep"]
 _LISTED = 8
+# Seconds; 100 frames of CAS(ME)^3, above which its users call a clip implausible. Micro-expressions last half a second.
+_LONGEST = 100 / 30
 
 
 def check_keyframes(clip: Clip, missing: MissingFrames = "nearest") -> Clip:
@@ -115,6 +117,10 @@ def _with_remarks(clip: Clip) -> Clip:
         clip = _noted(clip, "apex equals onset")
     if clip.apex is not None and clip.apex == clip.offset:
         clip = _noted(clip, "apex equals offset")
+    if clip.offset is not None and clip.onset is not None and clip.fps and clip.variant != "macro":
+        seconds = (clip.offset - clip.onset) / clip.fps
+        if seconds > _LONGEST:
+            clip = _noted(clip, f"lasts {seconds:.1f} s, which is implausibly long for a micro-expression")
     return clip
 
 

@@ -28,6 +28,8 @@ from merprep.records import ApexSource, Clip, FrameSet, person_of
 
 # A name longer than this is no name of a clip or subject but text that strayed into its column.
 _LONGEST_NAME = 80
+# What the note begins with that says of which recording a clip is a part; every such clip has one.
+CUT = "cut out of"
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,7 @@ def _clip_of_row(source: _Source, row: SheetRow, names: RowName, folder: ClipFol
     cells, applied = source.book.apply(name.key, row.cells, on_disk=frames.numbers)
     name = _renamed(source.spec, name, row, cells)
     if source.found.layout.shared and folder:
-        notes.append(f"cut out of {folder.path}, {_span(frames)}")
+        notes.append(f"{CUT} {folder.path}, {_span(frames)}")
     clip = _clip(source.spec, name, cells, applied, frames, notes)
     clip = replace(clip, variant=names.kind or clip.variant)
     if first is not None:

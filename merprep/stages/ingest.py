@@ -13,6 +13,8 @@ from typing import Any
 from merprep.databases import DatabaseReading, load_row_corrections, read_database, spec
 from merprep.databases.checking import LEVELS, FrameCheck, Verify, check_frames
 from merprep.databases.errata import ErrataPolicy
+from merprep.databases.keyframes import MissingFrames
+from merprep.databases.reading import CUT
 from merprep.databases.sheet import CodingSheet
 from merprep.errors import DatabaseError, UsageError
 from merprep.labels import CountTable, count_table, scheme
@@ -91,8 +93,8 @@ class IngestResult:
         source = ", ".join(named) or "labels from folders"
         lines = [
             f"{reading.spec.title}: layout {reading.layout} in {reading.root}, {source}",
-            f"{counts['sheet_rows']} rows of the sheet + {counts['folders_without_row']} folders without a row = "
-            f"{counts['manifest_rows']} clips; {counts['folders']} folders, {counts['frames']} frames",
+            f"{counts['sheet_rows']} rows of the sheet{_further(reading)} + {counts['folders_without_row']} folders "
+            f"without a row = {counts['manifest_rows']} clips; {counts['folders']} folders, {counts['frames']} frames",
         ]
         if len(counts["variants"]) > 1:
             lines.append("variants: " + ", ".join(f"{name} {count}" for name, count in counts["variants"].items()))
@@ -101,7 +103,8 @@ class IngestResult:
         lines.append(f"digest of the list of usable clips: {self.digest}")
         lines += _errata_lines(reading)
         lines += _some("note", reading.notes)
-        lines += _some("note", [f"{clip.id}: {note}" for clip in self.clips for note in clip.notes])
+        own = [f"{clip.id}: {note}" for clip in self.clips for note in clip.notes if not note.startswith(CUT)]
+        lines += _some("note", own)
         return lines + _some("ignored", reading.ignored)
 
 
@@ -114,6 +117,7 @@ def ingest(
     annotations: str | Path | None = None,
     extra: str | Path | None = None,
     errata: ErrataPolicy = "default",
+    missing_frames: MissingFrames = "nearest",
     verify: Verify = "none",
     jobs: int | None = None,
     progress: Progress | None = None,
@@ -137,6 +141,8 @@ def ingest(
     extra : path-like, optional
         Another database's sheet that gives some of the fields (SAMM's emotions for SAMM-LV); None looks for it too.
     errata : {"default", "all", "none"}
+    missing_frames : {"nearest", "keep"}
+        Where a frame that the sheet names does not exist: use the nearest that does (and note it), or keep the number.
     verify : {"none", "exists", "decode", "hash"}
         How hard the frames are looked at; a clip with a bad one is excluded.
     jobs : int, optional
@@ -155,13 +161,20 @@ def ingest(
     started = time.perf_counter()
     if verify not in LEVELS:
         raise UsageError(f"There is no verification {verify!r}", expected=", ".join(LEVELS))
-    reading = read_database(spec(database, variant), root, annotations=annotations, extra=extra, errata=errata)
+    reading = read_database(
+        spec(database, variant),
+        root,
+        annotations=annotations,
+        extra=extra,
+        errata=errata,
+        missing_frames=missing_frames,
+    )
     manifest = read_manifest_or_empty(workspace)
     clips, checks = _verified(reading, verify, jobs, progress or Silent())
     if not any(clip.status == "ok" for clip in clips):
         raise _nothing_usable(reading, clips)
     hashes = _hashes(workspace, manifest.sources.get(reading.spec.id, {}), reading, verify, checks)
-    manifest = manifest.replacing(reading.spec.id, clips, _source(reading, errata, verify, hashes))
+    manifest = manifest.replacing(reading.spec.id, clips, _source(reading, errata, missing_frames, verify, hashes))
     own = manifest.of_database(reading.spec.id)
     result = IngestResult(
         reading, own, _report(workspace, own, started), manifest.digest([c for c in own if c.status == "ok"])
@@ -209,7 +222,7 @@ def _hashes(
     return kept if before.get("root") == reading.root.as_posix() else {}
 
 
-def _source(reading: DatabaseReading, errata: str, verify: str, hashes: dict[str, str]) -> dict[str, Any]:
+def _source(reading: DatabaseReading, errata: str, missing: str, verify: str, hashes: dict[str, str]) -> dict[str, Any]:
     """Return what the manifest's sidecar says of where the rows came from."""
     return {
         "root": reading.root.as_posix(),
@@ -218,6 +231,7 @@ def _source(reading: DatabaseReading, errata: str, verify: str, hashes: dict[str
         "sheet": None if reading.sheet is None else _sheet_json(reading.sheet),
         "sheets": [_sheet_json(sheet) for sheet in reading.sheets],
         "errata_policy": errata,
+        "missing_frames": missing,
         "errata": _errata_json(reading),
         "verify": verify,
         "hashes": hashes,
@@ -258,6 +272,10 @@ def _errata_lines(reading: DatabaseReading) -> list[str]:
         if outcome.state in ("applied", "not matching"):
             lines.append(f"  {outcome.line()} ({outcome.erratum.reason})")
     return lines
+
+
+def _further(reading: DatabaseReading) -> str:
+    return f" + {reading.further} further expressions in them" if reading.further else ""
 
 
 def _some(kind: str, texts: Sequence[str]) -> list[str]:

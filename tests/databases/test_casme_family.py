@@ -387,3 +387,26 @@ def test_an_unpublished_header_lets_nothing_pass_in_silence(tmp_path: Path) -> N
     with pytest.raises(SheetError, match="lacks columns") as caught:
         read_sheet(path, sheet)
     assert "onset" in str(caught.value.expected)
+
+
+def test_a_missing_key_frame_may_keep_its_number(tmp_path: Path) -> None:
+    from merprep.stages import ingest
+    from merprep.store import Workspace
+
+    written = write_database("casme3c", tmp_path / "part_c", **SMALL)  # type: ignore[arg-type]
+    first = written.clips[0]
+    (written.frames_root / first.frames.path(first.onset)).unlink()
+    for policy, onset in (("nearest", first.onset + 1), ("keep", first.onset)):
+        result = ingest(Workspace(tmp_path / policy), "casme3c", tmp_path / "part_c", missing_frames=policy)  # type: ignore[arg-type]
+        assert result.clips[0].onset == onset
+
+
+def test_the_account_of_long_videos_says_where_clips_are_cut_and_not_for_each(tmp_path: Path) -> None:
+    from merprep.stages import ingest
+    from merprep.store import Workspace
+
+    write_database("casme-sq", tmp_path / "square", **SMALL)  # type: ignore[arg-type]
+    lines = ingest(Workspace(tmp_path / "study"), "CAS(ME)^2", tmp_path / "square").lines()
+    assert "variants: micro 12, macro 6" in lines
+    assert "  note: 18 clips are cut out of 6 recordings, whose other frames remain as context" in lines
+    assert not any("cut out of s15" in line for line in lines)

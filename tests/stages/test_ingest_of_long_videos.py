@@ -121,6 +121,7 @@ def test_without_errata_the_released_table_is_taken_as_it_is(clips_tree: Path, r
 def test_clips_whose_apex_is_their_onset_are_named(clips_tree: Path) -> None:
     clips = read_database(spec("casme3a"), clips_tree, missing_frames="keep").clips
     assert sum("apex equals onset" in clip.notes for clip in clips) == 55
+    assert sum("implausibly long" in note for clip in clips for note in clip.notes) == 25
     absent = named(read_database(spec("casme3a"), clips_tree))["spNO.216/e_0"]
     assert "onset 0 is not on disk: the nearest, 4, is used" in absent.notes
 
