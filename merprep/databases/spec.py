@@ -179,7 +179,7 @@ class SheetSpec(StageConfig):
     sheets: tuple[str, ...] = ()
     not_sheets: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
-    parser: str = ""
+    parser: Literal["", "casme_sq", "smic_e"] = ""
     not_annotated: tuple[str, ...] = ()
     second: dict[str, str] = Field(default_factory=dict)
     required: tuple[str, ...]

@@ -410,3 +410,10 @@ def test_the_account_of_long_videos_says_where_clips_are_cut_and_not_for_each(tm
     assert "variants: micro 12, macro 6" in lines
     assert "  note: 18 clips are cut out of 6 recordings, whose other frames remain as context" in lines
     assert not any("cut out of s15" in line for line in lines)
+
+
+def test_a_tree_of_casme_2_is_not_read_as_casme(tmp_path: Path) -> None:
+    write_database("casme2", tmp_path, subjects=1, clips_per_class=1, frames="stub", n_frames=3)
+    with pytest.raises(SheetError, match="coding sheet of CASME was not found") as caught:
+        read_database(spec("casme"), tmp_path)
+    assert "CASME2-coding-20140508.xlsx" in str(caught.value.found)
