@@ -51,7 +51,7 @@ def joined(own: DatabaseSpec, sheet: CodingSheet, given: Path, root: Path, extra
             continue
         found = _other_sheet(join, given, root, extra)
         if found is None or own.sheet is None:
-            notes += (_not_at_hand(own, join),)
+            notes += () if join.optional else (_not_at_hand(own, join),)
             continue
         rows, matched = _fill(sheet.rows, own.sheet, found, join)
         sheet = replace(sheet, rows=rows)
@@ -61,6 +61,8 @@ def joined(own: DatabaseSpec, sheet: CodingSheet, given: Path, root: Path, extra
 
 def _other_sheet(join: Join, given: Path, root: Path, extra: Path | None) -> CodingSheet | None:
     other = spec(join.database)
+    if join.sheet is not None:
+        other = other.model_copy(update={"sheet": join.sheet})
     if other.sheet is None:
         return None
     if extra is not None:
@@ -78,7 +80,7 @@ def _other_sheet(join: Join, given: Path, root: Path, extra: Path | None) -> Cod
 def _fill(
     rows: Sequence[SheetRow], sheet: SheetSpec, found: CodingSheet, join: Join
 ) -> tuple[tuple[SheetRow, ...], int]:
-    others = spec(join.database).sheet or sheet
+    others = join.sheet or spec(join.database).sheet or sheet
     by_name: dict[tuple[Key, Key], SheetRow] = {_key(row, others): row for row in found.rows}
     filled = []
     matched = 0
@@ -104,9 +106,8 @@ def _of_kind(rows: Sequence[SheetRow], sheet: SheetSpec, kind: str) -> int:
 
 def _said(join: Join, found: CodingSheet, matched: int, rows: int) -> tuple[str, ...]:
     fields = " and ".join(field.replace("_", " ") for field in join.fields)
-    notes: tuple[str, ...] = (
-        f"{fields} of {matched} of {rows} {join.kind}-expressions are those of {found.path.name}",
-    )
+    what = f"{join.kind}-expressions" if join.kind else "rows"
+    notes: tuple[str, ...] = (f"{fields} of {matched} of {rows} {what} are those of {found.path.name}",)
     if matched < len(found.rows):
         notes += (f"{len(found.rows) - matched} rows of {found.path.name} have no row here",)
     return notes

@@ -23,25 +23,25 @@ SHEET_FIELDS = (
 class Citation(StageConfig):
     """How to cite a database."""
 
-    doi: str
-    text: str
-    bibtex: str
+    doi: str = ""
+    text: str = ""
+    bibtex: str = ""
 
 
 class Agreement(StageConfig):
     """Where to ask for a database."""
 
-    url: str
+    url: str = ""
     note: str = ""
 
 
 class ImageSpec(StageConfig):
-    """What the frames of a release look like; `suffixes` in lower case."""
+    """What the frames of a release look like; `suffixes` in lower case, a size of 0 where it is not known."""
 
-    width: int
-    height: int
-    colour: bool
-    suffixes: tuple[str, ...]
+    width: int = 0
+    height: int = 0
+    colour: bool = True
+    suffixes: tuple[str, ...] = (".jpg", ".png", ".bmp")
 
 
 class Layout(StageConfig):
@@ -200,11 +200,25 @@ class SheetSpec(StageConfig):
 
 
 class Join(StageConfig):
-    """Fields that another database's sheet gives, for rows of `kind` with its names of clips."""
+    """Fields that another sheet gives, for rows of the same clips.
+
+    Attributes
+    ----------
+    database : str
+        Whose sheet it is, and whose names of clips.
+    kind : str
+        The kind of clip that it has; empty where clips have none.
+    sheet : SheetSpec, optional
+        The other sheet where it is not the database's coding sheet.
+    optional : bool
+        Whether nothing is missed without it.
+    """
 
     database: str
-    kind: str
+    kind: str = ""
     fields: tuple[str, ...]
+    sheet: SheetSpec | None = None
+    optional: bool = False
 
 
 class Part(StageConfig):
@@ -267,9 +281,9 @@ class DatabaseSpec(StageConfig):
     apex: Literal["annotated", "midpoint"] = "annotated"
     inside: str = ""
     others: tuple[str, ...] = ()
-    citation: Citation
-    agreement: Agreement
-    image: ImageSpec
+    citation: Citation = Citation()
+    agreement: Agreement = Agreement()
+    image: ImageSpec = ImageSpec()
     layouts: tuple[Layout, ...] = ()
     sheet: SheetSpec | None = None
     published: tuple[PublishedTable, ...] = ()

@@ -51,17 +51,27 @@ def extra_folders() -> list[ClipPlan]:
 
 
 def write_sheets(root: Path, plans: list[ClipPlan], table: str) -> list[Path]:
-    """Write the coding sheet of 2014, or that of 2019 with its column of objective classes."""
+    """Write the coding sheet of 2014, that of 2019 with its column of objective classes, or these in a second file."""
     path = root / disk("casme2")["tables"][table]
     header = [*HEADER, *(["Objective Classes"] if table == "2019" else [])]
     rows: list[list[object]] = [list(header)]
     for plan in plans:
-        units = "+".join(plan.action_units)
         row: list[object] = [plan.subject, plan.clip, None, plan.onset, "/" if plan.apex is None else plan.apex]
-        row += [plan.offset, None, number_or_text(units), plan.emotion]
-        rows.append(row + ([ROMAN.index(objective_class(units)) + 1] if table == "2019" else []))
+        row += [plan.offset, None, number_or_text("+".join(plan.action_units)), plan.emotion]
+        rows.append(row + ([_class_number(plan)] if table == "2019" else []))
     write_workbook(path, {"Sheet1": rows, "Sheet2": [], "Sheet3": []})
-    return [path]
+    if table != "objective":
+        return [path]
+    classes: list[list[object]] = [
+        ["Subject", "Filename", "Objective Class"],
+        *([p.subject, p.clip, _class_number(p)] for p in plans),
+    ]
+    write_workbook(root / "CASME2-ObjectiveClasses.xlsx", {"Sheet1": classes, "Sheet2": [["I", 25], ["II", 15]]})
+    return [path, root / "CASME2-ObjectiveClasses.xlsx"]
+
+
+def _class_number(plan: ClipPlan) -> int:
+    return ROMAN.index(objective_class("+".join(plan.action_units))) + 1
 
 
 def _plan(
