@@ -48,7 +48,10 @@ def index() -> str:
     >>> "| [samm](samm.md) | SAMM |" in index()
     True
     """
-    rows = [(f"[{s.id}]({s.id}.md)", s.title, _size(s), f"<{s.agreement.url}>") for s in map(spec, names())]
+    rows = [
+        (f"[{s.id}]({s.id}.md)", s.title, _size(s), f"<{s.agreement.url}>" if s.agreement.url else "–")
+        for s in map(spec, names())
+    ]
     lines = [_MADE, "", "# Databases", ""]
     lines += [
         "merprep reads these from the folder that you unzipped them to. It ships none of them: ask their owners.",
@@ -83,10 +86,11 @@ def _opening(found: DatabaseSpec) -> list[str]:
     if found.experimental:
         lines += [f"**Experimental:** {found.experimental}", ""]
     image = found.image
+    size = [f"{image.width} × {image.height}"] if image.width and image.height else []
     facts = [
         ("also called", ", ".join(f"`{alias}`" for alias in found.aliases) or "–"),
         ("size", _size(found)),
-        ("frames", f"{image.width} × {image.height}, {'colour' if image.colour else 'grey'}, {found.fps:g} a second"),
+        ("frames", ", ".join([*size, "colour" if image.colour else "grey", f"{found.fps:g} a second"])),
         ("files", ", ".join(image.suffixes)),
         ("people", f"namespace `{found.persons}`{_relatives(found)}"),
         ("apex", "annotated" if found.apex == "annotated" else "none annotated: the middle of onset and offset"),
@@ -107,10 +111,14 @@ def _size(found: DatabaseSpec) -> str:
 
 
 def _asking(found: DatabaseSpec) -> list[str]:
-    note = f"{found.agreement.note}: " if found.agreement.note else ""
-    lines = ["## Asking for it", "", f"{note}<{found.agreement.url}>", ""]
-    doi = f" [doi:{found.citation.doi}](https://doi.org/{found.citation.doi})" if found.citation.doi else ""
-    return [*lines, f"{found.citation.text}.{doi}", "", "```bibtex", found.citation.bibtex.strip(), "```", ""]
+    lines: list[str] = []
+    if found.agreement.url:
+        note = f"{found.agreement.note}: " if found.agreement.note else ""
+        lines += ["## Asking for it", "", f"{note}<{found.agreement.url}>", ""]
+    if found.citation.text:
+        doi = f" [doi:{found.citation.doi}](https://doi.org/{found.citation.doi})" if found.citation.doi else ""
+        lines += [f"{found.citation.text}.{doi}", ""]
+    return [*lines, "```bibtex", found.citation.bibtex.strip(), "```", ""] if found.citation.bibtex else lines
 
 
 def _layouts(found: DatabaseSpec) -> list[str]:
@@ -146,7 +154,11 @@ def _sheet(found: DatabaseSpec) -> list[str]:
             lines += [f"Version {version.name}: {version.lacks}", ""]
     for join in found.joins:
         fields = ", ".join(field.replace("_", " ") for field in join.fields)
-        lines += [f"From the sheet of [{join.database}]({join.database}.md), where it is there: {fields}.", ""]
+        other = (
+            "its other table" if join.database == found.id else f"the sheet of [{join.database}]({join.database}.md)"
+        )
+        whose = _list(join.sheet.files) if join.sheet else other
+        lines += [f"From {whose}, where it is near the frames or named with `--extra`: {fields}.", ""]
     return lines
 
 

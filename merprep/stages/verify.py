@@ -326,12 +326,16 @@ def _place(clip: Clip, of: str) -> str:
 
 
 def _sheet_state(source: dict[str, Any]) -> SheetState:
-    sheet = source.get("sheet")
-    if not sheet:
-        return "none"
-    path = Path(str(sheet.get("path", "")))
+    """Return what became of the coding sheets: the worst of them counts."""
+    sheets = source.get("sheets") or ([source["sheet"]] if source.get("sheet") else [])
+    states = [_file_state(Path(str(sheet.get("path", ""))), str(sheet.get("sha256", ""))) for sheet in sheets]
+    order: tuple[SheetState, ...] = ("missing", "changed", "same")
+    return next((state for state in order if state in states), "none")
+
+
+def _file_state(path: Path, digest: str) -> SheetState:
     try:
-        return "same" if sha256_of(path) == sheet.get("sha256") else "changed"
+        return "same" if sha256_of(path) == digest else "changed"
     except OSError:
         return "missing"
 

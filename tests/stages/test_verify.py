@@ -13,7 +13,10 @@ from merprep.cli.app import app
 from merprep.errors import StoreError, UnknownNameError
 from merprep.stages import VerifyResult, ingest, verify
 from merprep.store import Workspace
+from merprep.store.hashes import read_hashes
 from merprep.synthetic import write_database
+from merprep.synthetic.databases import WRITERS
+from merprep.synthetic.plans import disk
 
 SELECTED = "CASME2_RAW_selected"
 
@@ -169,3 +172,24 @@ def test_the_command_says_what_changed_and_strict_makes_it_an_exit_code(workspac
     assert len(document["databases"]["casme2"]["changed"]) == 1
     assert run(app, [*arguments, "--strict"]).exit_code == 1
     assert "NOT as it was" in run(app, arguments).stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"), [(name, layout) for name in WRITERS for layout in disk(name).get("layouts", [None])]
+)
+def test_every_database_and_layout_is_intact_until_a_file_changes(
+    workspace: Workspace, tmp_path: Path, name: str, layout: str | None
+) -> None:
+    written = write_database(
+        name, tmp_path / "raw", layout=layout, subjects=2, clips_per_class=1, frames="stub", n_frames=5
+    )
+    ingest(workspace, name, tmp_path / "raw", verify="hash")
+    result = verify(workspace)
+    assert result.intact, result.lines()
+    (known,) = result.databases
+    assert known.hashed
+    assert 0 < known.files <= written.files
+    some = next(path for path in read_hashes(workspace, known.name))
+    with (known.root / some).open("ab") as stream:
+        stream.write(b"\0")
+    assert verify(workspace).databases[0].changed == (some,)
