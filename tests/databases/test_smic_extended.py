@@ -9,10 +9,12 @@ import openpyxl
 import pytest
 
 from merprep.databases import DatabaseReading, read_database, spec
+from merprep.databases.sheet import read_sheet
 from merprep.errors import SheetError
 from merprep.records import Clip
 from merprep.synthetic import write_database
 from merprep.synthetic.databases import WrittenDatabase
+from merprep.synthetic.sheets import write_workbook
 
 Page = openpyxl.worksheet.worksheet.Worksheet  # type: ignore[attr-defined]
 SMALL = {"subjects": 2, "clips_per_class": 2, "frames": "stub", "n_frames": 7}
@@ -164,6 +166,21 @@ def test_text_below_the_table_is_named_and_no_clip(tmp_path: Path) -> None:
     assert "s3_ne_20 was lost" in " ".join(reading.ignored)
 
 
+def test_offsets_whose_formulas_lost_their_values_follow_from_the_lengths(shared_data: Path, tmp_path: Path) -> None:
+    original = shared_data / "annotations" / "SMIC-HS-E_annotation.xlsx"
+    saved = tmp_path / "SMIC-HS-E_annotation.xlsx"
+    openpyxl.load_workbook(original).save(saved)
+    sheet = spec("smic-e-hs").sheet
+    assert sheet is not None
+    known, again = (read_sheet(path, sheet).rows for path in (original, saved))
+    # Second expressions are nothing but formulas, and are lost.
+    assert len(again) == 162
+    offsets = {row.text("clip"): row.text("offset") for row in known}
+    for row in again:
+        assert row.text("offset") == offsets[row.text("clip")]
+        assert any("has no value" in note for note in row.notes)
+
+
 def test_an_annotated_apex_is_kept(tmp_path: Path) -> None:
     written = hs(tmp_path, "2019")
     reading, clips = read(tmp_path)
@@ -204,3 +221,47 @@ def test_the_wrong_emotion_of_one_state_is_mended_for_the_fast_camera(tmp_path: 
     assert clips["s18_sur_03"].emotion == "surprise"
     untouched = read_database(spec("smic-e-hs"), tmp_path, errata="none")
     assert {clip.clip: clip.emotion for clip in untouched.clips}["s18_sur_03"] == "negative"
+
+
+def test_the_edited_copy_names_the_same_expressions_as_the_original(shared_data: Path, tmp_path: Path) -> None:
+    """The copy has no row for expressions without a folder of their own: they stand in columns of the others' rows."""
+    original = shared_data / "annotations" / "SMIC-HS-E_annotation.xlsx"
+    write_database("smic-e-hs", tmp_path, annotations=original, frames="stub")
+    expected = {clip.clip: clip for clip in read_database(spec("smic-e-hs"), tmp_path).clips}
+    edited = tmp_path / "SMIC-HS-E_annotation.xlsx"
+    write_workbook(edited, {"HS": edited_copy(original), "VIS": []})
+    reading = read_database(spec("smic-e-hs"), tmp_path, annotations=edited)
+    assert reading.sheet is not None
+    assert (reading.sheet.version, reading.sheet_rows, reading.further) == ("edited", 157, 9)
+    found = {clip.clip: clip for clip in reading.clips}
+    assert set(expected) - set(found) == {"s3_ne_20"}
+    assert set(found) <= set(expected)
+    for name, clip in found.items():
+        assert (clip.onset, clip.offset, clip.emotion) == (
+            expected[name].onset, expected[name].offset, expected[name].emotion,
+        )  # fmt: skip
+    assert sum("expression 3 of the row is left out" in note for clip in found.values() for note in clip.notes) == 29
+
+
+def edited_copy(original: Path) -> list[list[object]]:
+    """Return the HS table as its edited copy has it, what formulas left in the rows of s18 and s20 included."""
+    page = openpyxl.load_workbook(original, data_only=True)["HS"]
+    rows = [list(row) for row in page.iter_rows(values_only=True)]
+    by_name = {row[1]: row for row in rows[1:]}
+    moved = {"s3_ne_03": "s3_ne_02", "s4_ne_05": "s4_ne_04", "s4_ne_06": "s4_ne_04", "s9_sur_02": "s9_sur_01"}
+    header = (
+        "Subject,Filename,,OnsetF,OffsetF,Onset2F,Offset2F,Onset3F,Offset3F,,FirstF,LastF,TotalMF1,TotalMF2,TotalMF3"
+    )
+    table: list[list[object]] = [[*(name or None for name in header.split(",")), "TotalVL", "Emotion"]]
+    for row in rows[1:]:
+        if row[1] in (*moved, "s3_ne_20"):
+            continue
+        second, third = [row[5], row[6], row[11]], [None, None, None]
+        for place, name in enumerate(name for name, host in moved.items() if host == row[1]):
+            cells = [by_name[name][3], by_name[name][4], by_name[name][10]]
+            second, third = (cells, third) if place == 0 else (second, cells)
+        if row[0] in (18, 20):
+            # Computed from cells of the VIS table, the last of which is blank.
+            third = [row[6] or row[3] - 119_012, row[3] - 119_012, 0]  # type: ignore[operator]
+        table.append([*row[:5], *second[:2], *third[:2], None, *row[8:11], second[2], third[2], *row[12:14]])
+    return table

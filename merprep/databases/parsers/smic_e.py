@@ -12,8 +12,12 @@ from merprep.databases.sheet import CodingSheet, Pages, SheetRow, read_pages
 from merprep.databases.spec import SheetSpec
 
 _CLIP = re.compile(r"s\d+_(ne|po|sur)_\d+", re.IGNORECASE)
-# The second expressions of the VIS table are stated one frame too short.
+# Second expressions are stated as long as offset - onset, first ones one frame longer.
 _SLACK = 1
+# Frames; the longest micro-expression of the HS recordings has 58.
+_LONGEST = 200
+# How far outside the stated recording an expression of the stated length may lie: s4_ne_04's is stated too short.
+_AROUND = 500
 _OF_ROW = "expression {} in the row of {}, whose emotion it has"
 
 
@@ -30,6 +34,8 @@ def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
     """
     sheet = read_pages(path, pages, spec)
     rows = [row for row in sheet.rows if not _is_text(row)]
+    for nth in ("", "2", "3"):
+        rows = [_with_offset(row, nth) for row in rows]
     said = [f"row {row.number} is text, no clip: {_said(row)}" for row in sheet.rows if _is_text(row)]
     named = {_key(row) for row in rows}
     expanded = [part for row in rows for part in _expressions(row, spec.second, named)]
@@ -38,6 +44,15 @@ def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
 
 def _is_text(row: SheetRow) -> bool:
     return frame_number(row.cells.get("onset")) is None and _CLIP.fullmatch(row.text("clip")) is None
+
+
+def _with_offset(row: SheetRow, nth: str) -> SheetRow:
+    """Fill in an offset whose formula lost its value when the workbook was saved by something else than Excel."""
+    onset, length = (frame_number(row.cells.get(f"{field}{nth}")) for field in ("onset", "duration"))
+    if not is_blank(row.cells.get(f"offset{nth}")) or onset is None or not length:
+        return row
+    note = f"the offset{nth and f' of expression {nth}'} has no value: onset + length - 1 = {onset + length - 1}"
+    return replace(row, cells={**row.cells, f"offset{nth}": onset + length - 1}, notes=(*row.notes, note))
 
 
 def _said(row: SheetRow) -> str:
@@ -78,13 +93,17 @@ def _unreadable(row: SheetRow, field: str) -> str:
 def _junk(row: SheetRow, nth: str, onset: int | None, offset: int | None) -> str:
     """Return why the cells of a further expression are none; empty where they are one."""
     said = "–".join(row.text(f"{field}{nth}") or "nothing" for field in ("onset", "offset"))
-    if onset is None or offset is None or offset < onset:
+    # The edited HS table computes third expressions from blank cells of VIS: ends before starts, lengths of 0.
+    if onset is None or offset is None or offset <= onset:
         return f"{said} are no frames"
     length = row.cells.get(f"duration{nth}")
     stated = frame_number(length)
     if not is_blank(length) and (stated is None or abs(stated - (offset - onset + 1)) > _SLACK):
         return f"{said} is not as long as stated ({cell_text(length)})"
+    if offset - onset >= _LONGEST:
+        return f"{said} is longer than any expression"
     first, last = (frame_number(row.cells.get(field)) for field in ("first", "last"))
-    if (first is not None and onset < first) or (last is not None and offset > last):
+    around = 0 if stated is None else _AROUND
+    if (first is not None and onset < first - around) or (last is not None and offset > last + around):
         return f"{said} lies outside the recording {first}–{'' if last is None else last}"
     return ""
