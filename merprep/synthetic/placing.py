@@ -78,7 +78,8 @@ def _placed(plan: ClipPlan, description: DatabaseSpec, layout: Layout, table: di
     words = _words(plan, description)
     if layout.of == "videos" and not layout.shared:
         plan = replace(plan, first=plan.begins)
-    return replace(plan, folder=table["folder"].format(**words), file=table["file"].format(**words))
+    name = f"{words['subject']}/{plan.clip}{'_macro' if plan.kind == 'macro' else ''}"
+    return replace(plan, folder=table["folder"].format(**words), file=table["file"].format(**words), name=name)
 
 
 def _words(plan: ClipPlan, description: DatabaseSpec) -> dict[str, str | int]:

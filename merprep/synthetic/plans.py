@@ -44,6 +44,8 @@ class ClipPlan:
         The number of the first frame of a video file.
     gaps : tuple of int
         Files between `first` and `last` that are not there.
+    name : str
+        Whose pixels it shows in every layout; the folder where it is empty.
     """
 
     subject: str
@@ -64,6 +66,7 @@ class ClipPlan:
     fps: float = 0
     begins: int = 1
     gaps: tuple[int, ...] = ()
+    name: str = ""
 
     @property
     def frames(self) -> FrameSet:
@@ -80,7 +83,7 @@ class ClipPlan:
 
     def seed(self, seed: int) -> int:
         """Return the seed of this clip's pixels."""
-        return zlib.crc32(f"{seed} {self.folder}".encode())
+        return zlib.crc32(f"{seed} {self.name or self.folder}".encode())
 
 
 @dataclass(frozen=True)

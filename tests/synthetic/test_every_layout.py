@@ -10,6 +10,8 @@ import pytest
 from merprep.databases import read_database, spec
 from merprep.databases.keys import subject_key
 from merprep.records import Clip
+from merprep.stages import ingest
+from merprep.store import Workspace, read_manifest
 from merprep.synthetic import write_database
 from merprep.synthetic.databases import WRITERS
 from merprep.synthetic.plans import ClipPlan, disk
@@ -78,3 +80,16 @@ def test_the_root_may_be_named_at_any_level_of_nesting(tmp_path: Path, name: str
     readings = [read_database(spec(name), root) for root in (tmp_path, inside.parent, inside)]
     assert len({Counter(clip.id for clip in reading.clips if clip.status == "ok").total() for reading in readings}) == 1
     assert len({reading.root for reading in readings}) == 1
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_database_becomes_rows_of_the_manifest_that_are_read_back(
+    tmp_path: Path, workspace: Workspace, name: str
+) -> None:
+    written = write_database(name, tmp_path / "raw", subjects=2, clips_per_class=1, frames="stub", n_frames=5)
+    result = ingest(workspace, name, tmp_path / "raw", verify="decode")
+    manifest = read_manifest(workspace)
+    assert manifest.clips == result.clips
+    assert len(result.clips) == len(written.clips)
+    assert result.as_json()["clips"] == {"ok": len(written.clips), "excluded": 0}
+    assert result.lines()
