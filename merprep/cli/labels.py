@@ -23,8 +23,12 @@ def labels(
     from merprep.store import read_manifest
 
     chosen = label_scheme(scheme or classes or 3)
-    counts = count_table(read_manifest(out.workspace).clips, chosen)
+    manifest = read_manifest(out.workspace)
+    counts = count_table(manifest.clips, chosen)
+    # Equal digests: the same clips, with the same key frames.
+    digest = manifest.digest([clip for clip in manifest.usable if chosen.labels(clip)])
     out.table(f"{chosen.name}: clips by class", counts.columns(), counts.rows())
     for line in counts.remarks():
         out.say(line)
-    out.document(counts.as_json())
+    out.say(f"digest of the list of these {counts.total} clips: {digest}")
+    out.document({**counts.as_json(), "digest": digest})
