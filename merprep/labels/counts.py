@@ -27,6 +27,8 @@ class CountTable:
         By database, then the scheme's reason.
     excluded : dict of int
         Clips that cannot be read at all, by database.
+    derived : dict of int
+        Clips whose objective class is not published but derived from action units, by database.
     """
 
     scheme: LabelScheme
@@ -35,6 +37,7 @@ class CountTable:
     persons: dict[str, int]
     dropped: dict[str, dict[str, int]]
     excluded: dict[str, int]
+    derived: dict[str, int]
 
     @property
     def total(self) -> int:
@@ -80,6 +83,11 @@ class CountTable:
         for database, reasons in self.dropped.items():
             lines += [f"{database}: {count} without a class: {reason}" for reason, count in reasons.items()]
         lines += [f"{database}: {count} excluded at ingest" for database, count in self.excluded.items() if count]
+        lines += [
+            f"{database}: {count} objective classes are derived from action units, not published"
+            for database, count in self.derived.items()
+            if count
+        ]
         for database, apart in self.differences().items():
             lines += [f"{database}: {name} {found}, published {stated}" for name, (found, stated) in apart.items()]
         return lines
@@ -94,6 +102,7 @@ class CountTable:
             "total": self.total,
             "dropped": self.dropped,
             "excluded": self.excluded,
+            "derived": self.derived,
             "published": {
                 database: {"table": entry.table, "counts": entry.counts}
                 for database in self.counts
@@ -132,7 +141,7 @@ def count_table(clips: Iterable[Clip], scheme: LabelScheme) -> CountTable:
     by_database: dict[str, list[Clip]] = {}
     for clip in clips:
         by_database.setdefault(clip.database, []).append(clip)
-    counts, labelled, persons, dropped, excluded = {}, {}, {}, {}, {}
+    counts, labelled, persons, dropped, excluded, derived = {}, {}, {}, {}, {}, {}
     for database, members in sorted(by_database.items()):
         usable = [clip for clip in members if clip.status == "ok"]
         labels = [(clip, scheme.labels(clip)) for clip in usable]
@@ -143,4 +152,6 @@ def count_table(clips: Iterable[Clip], scheme: LabelScheme) -> CountTable:
         reasons = Counter(scheme.reason(clip) for clip, several in labels if not several)
         dropped[database] = dict(reasons.most_common())
         excluded[database] = len(members) - len(usable)
-    return CountTable(scheme, counts, labelled, persons, dropped, excluded)
+        objective = [clip for clip, several in labels if several and scheme.field == "objective_class"]
+        derived[database] = sum(clip.objective_source == "derived" for clip in objective)
+    return CountTable(scheme, counts, labelled, persons, dropped, excluded, derived)

@@ -186,3 +186,11 @@ def test_objective_classes_of_the_real_table_of_casme3_follow_from_its_action_un
     ]
     for name in ("casme3-3", "casme3-4", "casme3-7", "objective-5", "objective-7"):
         assert count_table(clips, scheme(name)).differences() == {}
+
+
+def test_derived_objective_classes_are_said_to_be_so() -> None:
+    row = Clip("casme2", "sub01", "x", person="casme2:1", objective_class="I", objective_source="derived")
+    table = count_table([row], scheme("objective-7"))
+    assert table.derived == {"casme2": 1}
+    assert "casme2: 1 objective classes are derived from action units, not published" in table.remarks()
+    assert count_table([row], scheme(3)).derived == {"casme2": 0}
