@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from merprep.databases import spec
+from merprep.databases.sheet import CodingSheet
+from merprep.synthetic.placing import plans_of_sheet
 from merprep.synthetic.plans import Cast, ClipPlan, disk, usual_units
 from merprep.synthetic.sheets import write_workbook
 
@@ -22,6 +26,16 @@ def invented(cast: Cast) -> list[ClipPlan]:
                 onset = 11 + subject + (nth - 1) * (cast.n_frames + 9)
                 plans.append(_plan(subject, place, nth, emotion, kind, onset, cast.n_frames))
     return plans
+
+
+def from_sheet(sheet: CodingSheet) -> list[ClipPlan]:
+    """Return a clip for every row of a real workbook, in videos that are called as the release calls them."""
+    description = spec("casme-sq")
+    titles = {code: title for code, _, title in disk("casme-sq")["stimuli"]}
+    return [
+        replace(plan, video=f"{plan.subject.lstrip('s')}_{plan.video}{titles.get(plan.video, '')}")
+        for plan in plans_of_sheet(sheet, description, description.layout("rawpic"))
+    ]
 
 
 def write_sheets(root: Path, plans: list[ClipPlan], table: str) -> list[Path]:

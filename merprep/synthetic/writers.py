@@ -50,7 +50,7 @@ class Writer:
 REGISTRY: dict[str, Writer] = {
     "4dme": Writer(layout_4dme.invented, layout_4dme.write_sheets, extra_folders=layout_4dme.extra_folders),
     "casme": Writer(layout_casme.invented, layout_casme.write_sheets, layout_casme.from_sheet),
-    "casme-sq": Writer(layout_casme_sq.invented, layout_casme_sq.write_sheets),
+    "casme-sq": Writer(layout_casme_sq.invented, layout_casme_sq.write_sheets, layout_casme_sq.from_sheet),
     "casme2": Writer(
         layout_casme2.invented, layout_casme2.write_sheets, layout_casme2.from_sheet, layout_casme2.extra_folders
     ),

@@ -93,3 +93,23 @@ def test_every_database_becomes_rows_of_the_manifest_that_are_read_back(
     assert len(result.clips) == len(written.clips)
     assert result.as_json()["clips"] == {"ok": len(written.clips), "excluded": 0}
     assert result.lines()
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [(name, table) for name in WRITERS for table in disk(name)["tables"] or () if table]
+)
+def test_a_sheet_that_is_given_is_laid_out_row_by_row(tmp_path: Path, name: str, table: str) -> None:
+    first = write_database(name, tmp_path / "a", table=table, subjects=4, clips_per_class=1, frames="stub", n_frames=5)
+    for index, sheet in enumerate(first.sheets if name == "dfme" else first.sheets[:1]):
+        again = write_database(name, tmp_path / f"b{index}", annotations=sheet, frames="stub")
+        extra = {"extra": first.sheets[1]} if name == "samm-lv" else {}
+        reading = read_database(spec(name), tmp_path / f"b{index}", **extra)
+        usable = [clip for clip in reading.clips if clip.status == "ok"]
+        assert len(usable) == len(again.clips) == reading.sheet_rows
+        assert reading.sheet is not None
+        assert reading.sheet.path.name == sheet.name
+        emotions = {key(plan.subject, plan.clip, ""): plan.emotion for plan in first.clips if plan.kind != "macro"}
+        micro = [clip for clip in usable if clip.variant != "macro"]
+        assert table == "micro-and-macro" or all(
+            clip.emotion == emotions[key(clip.subject, clip.clip, "")] for clip in micro
+        )
