@@ -44,9 +44,8 @@ class DatabaseReading:
     layout : str
     sheet : CodingSheet or None
         None for databases whose folders are the annotation.
-    folders, folders_without_row, sheet_rows, further : int
-        sheet_rows + further + folders_without_row = number of clips; `further` are the second and third expressions
-        that some rows of SMIC-E's table hold.
+    folders, folders_without_row, sheet_rows : int
+        sheet_rows + folders_without_row = number of clips.
     errata : tuple of ErratumOutcome
     ignored : tuple of str
         Folders that are no clips, and rows that name none.
@@ -62,7 +61,6 @@ class DatabaseReading:
     sheet_rows: int
     folders: int
     folders_without_row: int
-    further: int = 0
     errata: tuple[ErratumOutcome, ...] = ()
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -79,7 +77,6 @@ class DatabaseReading:
             "sheet_rows": self.sheet_rows,
             "folders": self.folders,
             "folders_without_row": self.folders_without_row,
-            **({"further_expressions": self.further} if self.further else {}),
             "manifest_rows": len(self.clips),
             "frames": sum(len(clip.frames) for clip in self.clips),
             "subjects": len({clip.person for clip in self.clips}),
@@ -485,7 +482,6 @@ def _reading(
         sheet_rows=rows,
         folders=len(found.clips),
         folders_without_row=strays,
-        further=len(clips) - rows - strays,
         errata=source.book.outcomes(),
         ignored=(*(f"folder {name} is no clip" for name in found.ignored), *(sheet.ignored if sheet else ())),
         notes=(

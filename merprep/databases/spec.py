@@ -168,8 +168,6 @@ class SheetSpec(StageConfig):
         Sheets of the workbook whose rows are no clips, but are counted in the report.
     not_annotated : tuple of str
         How the sheet writes that a frame is not annotated, beside the usual ``/`` and ``-1``.
-    second : dict of str
-        For sheets with several expressions a row: what the second of a clip is called, where it has a name.
     indicators : dict
         By emotion, the column that is 1 where a clip shows it, for sheets with several emotions a clip.
     """
@@ -181,7 +179,6 @@ class SheetSpec(StageConfig):
     beside: tuple[str, ...] = ()
     parser: Literal["", "casme_sq", "smic_e"] = ""
     not_annotated: tuple[str, ...] = ()
-    second: dict[str, str] = Field(default_factory=dict)
     required: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     kinds: dict[str, tuple[str, ...]] = Field(default_factory=dict)

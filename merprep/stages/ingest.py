@@ -93,7 +93,7 @@ class IngestResult:
         source = ", ".join(named) or "labels from folders"
         lines = [
             f"{reading.spec.title}: layout {reading.layout} in {reading.root}, {source}",
-            f"{counts['sheet_rows']} rows of the sheet{_further(reading)} + {counts['folders_without_row']} folders "
+            f"{counts['sheet_rows']} rows of the sheet + {counts['folders_without_row']} folders "
             f"without a row = {counts['manifest_rows']} clips; {counts['folders']} folders, {counts['frames']} frames",
         ]
         if len(counts["variants"]) > 1:
@@ -272,10 +272,6 @@ def _errata_lines(reading: DatabaseReading) -> list[str]:
         if outcome.state in ("applied", "not matching"):
             lines.append(f"  {outcome.line()} ({outcome.erratum.reason})")
     return lines
-
-
-def _further(reading: DatabaseReading) -> str:
-    return f" + {reading.further} further expressions in them" if reading.further else ""
 
 
 def _some(kind: str, texts: Sequence[str]) -> list[str]:

@@ -26,7 +26,7 @@ SMALL = {"subjects": 2, "clips_per_class": 2, "frames": "stub", "n_frames": 7}
 
 
 def adds_up(reading: DatabaseReading) -> bool:
-    return len(reading.clips) == reading.sheet_rows + reading.further + reading.folders_without_row
+    return len(reading.clips) == reading.sheet_rows + reading.folders_without_row
 
 
 def by_name(reading: DatabaseReading) -> dict[tuple[str, str], Clip]:

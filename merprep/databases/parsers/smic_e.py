@@ -1,4 +1,4 @@
-"""SMIC-E: a row a long clip, which may hold a second and a third expression; these become clips of their own."""
+"""SMIC-E: a row a long clip, which may hold a second and a third expression; these are noted, a row is one clip."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from merprep.databases.cells import cell_text, frame_number, is_blank
-from merprep.databases.keys import name_key
 from merprep.databases.sheet import CodingSheet, Pages, SheetRow, read_pages
 from merprep.databases.spec import SheetSpec
 
@@ -18,14 +17,13 @@ _SLACK = 1
 _LONGEST = 200
 # How far outside the stated recording an expression of the stated length may lie: s4_ne_04's is stated too short.
 _AROUND = 500
-_OF_ROW = "expression {} in the row of {}, whose emotion it has"
 
 
 def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
-    """Read the table of one camera and give every expression a row.
+    """Read the table of one camera; further expressions of a row become its notes.
 
-    Text below the table is left out and said. A second expression that is not one (formulas that refer to other
-    rows) is left out with a note on its row.
+    Text below the table is left out and said. A further expression that is not one (formulas that refer to other
+    rows) is noted as such.
 
     Raises
     ------
@@ -37,9 +35,7 @@ def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
     for nth in ("", "2", "3"):
         rows = [_with_offset(row, nth) for row in rows]
     said = [f"row {row.number} is text, no clip: {_said(row)}" for row in sheet.rows if _is_text(row)]
-    named = {_key(row) for row in rows}
-    expanded = [part for row in rows for part in _expressions(row, spec.second, named)]
-    return replace(sheet, rows=tuple(expanded), ignored=(*sheet.ignored, *said))
+    return replace(sheet, rows=tuple(map(_noted, rows)), ignored=(*sheet.ignored, *said))
 
 
 def _is_text(row: SheetRow) -> bool:
@@ -59,28 +55,17 @@ def _said(row: SheetRow) -> str:
     return " | ".join(cell_text(cell) for cell in row.cells.values() if not is_blank(cell))[:120]
 
 
-def _key(row: SheetRow) -> tuple[object, object]:
-    return name_key(row.text("clip")), frame_number(row.cells.get("onset"))
-
-
-def _expressions(row: SheetRow, names: dict[str, str], named: set[tuple[object, object]]) -> list[SheetRow]:
-    """Return the row, then its further expressions that have no row of their own."""
-    recording = row.text("clip")
+def _noted(row: SheetRow) -> SheetRow:
+    """Return the row with notes on its further expressions and on what its cells say in words."""
     notes = [note for field in ("first", "last") if (note := _unreadable(row, field))]
-    more = []
     for nth in ("2", "3"):
-        onset, offset = (frame_number(row.cells.get(f"{field}{nth}")) for field in ("onset", "offset"))
         if is_blank(row.cells.get(f"onset{nth}")) and is_blank(row.cells.get(f"offset{nth}")):
             continue
+        onset, offset = (frame_number(row.cells.get(f"{field}{nth}")) for field in ("onset", "offset"))
         problem = _junk(row, nth, onset, offset)
-        name = names.get(f"{recording}_{nth}", f"{recording}_{nth}")
-        if problem:
-            notes.append(f"expression {nth} of the row is left out: {problem}")
-        elif (name_key(name), onset) not in named:
-            cells = {**row.cells, "clip": name, "video": recording, "onset": onset, "apex": None, "offset": offset}
-            more.append(SheetRow(row.number, cells, (_OF_ROW.format(nth, recording),)))
-    first = replace(row, cells={**row.cells, "video": recording}, notes=(*row.notes, *notes))
-    return [first, *more]
+        found = f"is left out: {problem}" if problem else f"lies at frames {onset}-{offset}"
+        notes.append(f"expression {nth} of the row {found}")
+    return replace(row, cells={**row.cells, "video": row.text("clip")}, notes=(*row.notes, *notes))
 
 
 def _unreadable(row: SheetRow, field: str) -> str:
