@@ -36,11 +36,25 @@ class Estimator(ABC, Generic[P]):
 
     name: ClassVar[str]
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
+    # Whether `fields` takes 8-bit images as they are: a quarter of the bytes to send to a device.
+    takes_bytes: ClassVar[bool] = False
 
     model: type[P]
 
     def __init__(self, **parameters: Any) -> None:
         self.parameters: P = self.model.read(parameters, where=f"flow method {self.name}")
+
+    def on(self, device: str) -> Estimator[P]:
+        """Return this method, with these parameters, for one of its `devices`.
+
+        Raises
+        ------
+        DeviceError
+            Where the device is not there.
+        MissingDependencyError
+            Where its engine needs a library that is not installed.
+        """
+        return self
 
     def prepare(self) -> None:
         """Do once what every worker process would otherwise do for itself (compiling); most methods have nothing."""

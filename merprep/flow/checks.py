@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from merprep.errors import DeviceError, FlowError, UsageError
+from merprep.flow.devices import cuda_is_ready
 
 SMALLEST = 16
 # Interpolation overshoots a little; more than that means another scale.
 _OVERSHOOT = 32.0
 
 
-def checked_pair(onset: ArrayLike, apex: ArrayLike) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def checked_pair(onset: ArrayLike, apex: ArrayLike, *, keep_bytes: bool = False) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return both batches as contiguous (N, H, W) float32, or say what is wrong with them.
 
     Parameters
     ----------
     onset, apex : (N, H, W) or (H, W), uint8 or float
         Grey, 0 to 255.
+    keep_bytes : bool
+        Whether uint8 images stay uint8.
 
     Raises
     ------
@@ -37,7 +42,7 @@ def checked_pair(onset: ArrayLike, apex: ArrayLike) -> tuple[NDArray[np.float32]
     for name, images in (("onset", first), ("apex", second)):
         _check_shape(name, images.shape)
         _check_type(name, images)
-    return _batch("onset", first), _batch("apex", second)
+    return _batch("onset", first, keep_bytes), _batch("apex", second, keep_bytes)
 
 
 def _check_shape(name: str, shape: tuple[int, ...]) -> None:
@@ -72,8 +77,9 @@ def _check_type(name: str, images: NDArray[np.generic]) -> None:
     )
 
 
-def _batch(name: str, images: NDArray[np.generic]) -> NDArray[np.float32]:
-    batch = np.ascontiguousarray(images, np.float32).reshape(-1, *images.shape[-2:])
+def _batch(name: str, images: NDArray[np.generic], keep_bytes: bool) -> NDArray[Any]:
+    kept = keep_bytes and images.dtype == np.uint8
+    batch = np.ascontiguousarray(images, np.uint8 if kept else np.float32).reshape(-1, *images.shape[-2:])
     if images.dtype == np.uint8:
         return batch
     if not np.isfinite(batch).all():
@@ -91,7 +97,7 @@ def _batch(name: str, images: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def resolved_device(device: str, method: str, devices: tuple[str, ...]) -> str:
-    """Return the device that a method runs on; ``auto`` takes the best that it has here.
+    """Return the device that a method runs on; ``auto`` takes the GPU where there is one and the method can use it.
 
     Raises
     ------
@@ -108,7 +114,7 @@ def resolved_device(device: str, method: str, devices: tuple[str, ...]) -> str:
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError("There is no such device", expected="auto, cpu or cuda", found=repr(device))
     if device == "auto":
-        return devices[0]
+        return "cuda" if "cuda" in devices and cuda_is_ready(method) else "cpu"
     if device not in devices:
         raise DeviceError(
             f"The flow method {method!r} cannot run on {device}",

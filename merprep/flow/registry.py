@@ -73,6 +73,7 @@ def estimate(
     method : str
         One of `methods()`.
     device : {"cpu", "cuda", "auto"}
+        ``auto`` takes the GPU where there is one that the method can use, and says so in the log.
     threads : int, optional
         How many pairs are worked on at once on the CPU; None takes one a core.
     **parameters
@@ -90,7 +91,9 @@ def estimate(
     UnknownNameError
         Where there is no method of that name.
     DeviceError
-        Where the method cannot run on the device.
+        Where the method cannot run on the device, it is not there, or its memory does not hold a single pair.
+    MissingDependencyError
+        Where the engine needs a library that is not installed.
 
     Examples
     --------
@@ -103,7 +106,7 @@ def estimate(
     ((2, 32, 32), True, True)
     """
     chosen = estimator(method, **parameters)
-    resolved_device(device, method, chosen.devices)
-    first, second = checked_pair(onset, apex)
-    fields = chosen.fields(first, second, threads=threads)
+    engine = chosen.on(resolved_device(device, method, chosen.devices))
+    first, second = checked_pair(onset, apex, keep_bytes=engine.takes_bytes)
+    fields = engine.fields(first, second, threads=threads)
     return fields[0] if np.ndim(onset) == 2 else fields

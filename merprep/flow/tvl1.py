@@ -37,6 +37,10 @@ from merprep.config import StageConfig
 from merprep.flow.base import Estimator, Fields, Images, in_threads
 
 _SMALLEST_LEVEL = 16
+LEAST_GRADIENT = 1e-6  # of |g|^2, squared grey levels a pixel
+# The free number of Keys' cubic. On motion made with a = -1/2, with a = -3/4 (OpenCV's) and with a cubic spline, the
+# value between keeps the largest error smallest; each of the others does well only on motion made with itself.
+CUBIC = -0.625
 
 
 class TvL1Parameters(StageConfig):
@@ -80,6 +84,8 @@ class TvL1Parameters(StageConfig):
 class TvL1(Estimator[TvL1Parameters]):
     """TV-L1 on the CPU: one pair a core, compiled by numba on first use (some seconds, then cached).
 
+    On a GPU, `on` gives the engine that computes whole batches by Triton kernels.
+
     Examples
     --------
     >>> images = np.zeros((1, 32, 32), np.float32)
@@ -88,8 +94,17 @@ class TvL1(Estimator[TvL1Parameters]):
     """
 
     name = "tvl1"
+    devices = ("cpu", "cuda")
 
     model = TvL1Parameters
+
+    def on(self, device: str) -> Estimator[TvL1Parameters]:
+        """Return the engine for a device; see `Estimator.on`."""
+        if device == "cpu":
+            return self
+        from merprep.flow.tvl1_gpu import TvL1Gpu
+
+        return TvL1Gpu(**self.parameters.model_dump())
 
     def prepare(self) -> None:
         """Compile the engine, or read it from numba's cache."""

@@ -15,6 +15,8 @@ from typing import Any
 import numba
 import numpy as np
 
+from merprep.flow.tvl1 import CUBIC, LEAST_GRADIENT
+
 PAD = 16
 PLANES = 14
 # Planes: the flow, its four duals, the linearised data term, both images of the level, and two for passing use.
@@ -23,10 +25,8 @@ _U, _V, _P11, _P12, _P21, _P22, _RHO, _GX, _GY, _INV, _ONSET, _APEX, _WARPED, _S
 _ONE = np.uint64(1)
 _F1 = np.float32(1)
 _HALF = np.float32(0.5)
-_LEAST_GRADIENT = np.float32(1e-6)
-# The free number of Keys' cubic. On motion made with a = -1/2, with a = -3/4 (OpenCV's) and with a cubic spline, the
-# value between keeps the largest error smallest; each of the others does well only on motion made with itself.
-_CUBIC = np.float32(-0.625)
+_LEAST_GRADIENT = np.float32(LEAST_GRADIENT)
+_CUBIC = np.float32(CUBIC)
 
 # Reassociation stays off: sums are taken in one order on every machine. Inputs are checked to be finite before.
 _FAST = {"nnan", "ninf", "nsz", "arcp", "contract", "afn"}

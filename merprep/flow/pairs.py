@@ -1,0 +1,72 @@
+"""Flow of pairs whose sizes differ: each size is one batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from merprep.errors import FlowError
+from merprep.flow.checks import checked_pair, resolved_device
+from merprep.flow.registry import estimator
+
+
+def estimate_pairs(
+    pairs: Sequence[tuple[ArrayLike, ArrayLike]],
+    method: str = "tvl1",
+    device: str = "cpu",
+    *,
+    threads: int | None = None,
+    **parameters: Any,
+) -> list[NDArray[np.float32]]:
+    """Compute the flow of many pairs; pairs of one size go through the engine together.
+
+    Parameters
+    ----------
+    pairs : sequence of (onset, apex)
+        Each (H, W), uint8 or float32, grey, 0 to 255; sizes may differ from pair to pair.
+    method, device, threads, **parameters
+        See `merprep.flow.estimate`.
+
+    Returns
+    -------
+    list of (2, H, W) float32
+        In the order of `pairs`.
+
+    Raises
+    ------
+    FlowError
+        Where a pair cannot be used; the message says which, and why.
+
+    Examples
+    --------
+    >>> images = [np.zeros((16, 20), np.uint8), np.zeros((24, 16), np.uint8)]
+    >>> [flow.shape for flow in estimate_pairs([(image, image) for image in images])]
+    [(2, 16, 20), (2, 24, 16)]
+    """
+    chosen = estimator(method, **parameters)
+    engine = chosen.on(resolved_device(device, method, chosen.devices))
+    checked = [_checked(number, pair, engine.takes_bytes) for number, pair in enumerate(pairs)]
+    alike: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for number, (onset, apex) in enumerate(checked):
+        alike[onset.shape, onset.dtype, apex.dtype].append(number)
+    flows: dict[int, NDArray[np.float32]] = {}
+    for numbers in alike.values():
+        onset, apex = (np.concatenate([checked[number][k] for number in numbers]) for k in range(2))
+        flows.update(zip(numbers, engine.fields(onset, apex, threads=threads), strict=True))
+    return [flows[number] for number in range(len(checked))]
+
+
+def _checked(number: int, pair: tuple[ArrayLike, ArrayLike], keep_bytes: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+    try:
+        onset, apex = checked_pair(*pair, keep_bytes=keep_bytes)
+    except FlowError as error:
+        where = f"pair {number}" + (f", {error.where}" if error.where else "")
+        raise FlowError(error.what, where=where, expected=error.expected, found=error.found, mend=error.mend) from error
+    if len(onset) != 1:
+        raise FlowError("A pair of a list is two single images", where=f"pair {number}", expected="(H, W)",
+                        found=f"{len(onset)} images each", mend="estimate() takes stacks of one size")  # fmt: skip
+    return onset, apex
