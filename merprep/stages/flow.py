@@ -28,11 +28,13 @@ from merprep.features import (
 )
 from merprep.flow import estimator, to_grey
 from merprep.flow.checks import checked_pair, resolved_device
+from merprep.flow.devices import device_name
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
+from merprep.stages.ahead import FieldsAhead
 from merprep.stages.align import align
 from merprep.stages.regions import region_sets
-from merprep.stages.runner import KEPT, SkipClip, run_clips
+from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
 from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, read_manifest, write_features
 from merprep.store.aligned import AlignedFile, open_aligned
 from merprep.store.manifest import Manifest
@@ -96,17 +98,19 @@ def flow(
     settings = config or FlowConfig()
     engine = estimator(settings.method, **settings.parameters)
     used = resolved_device(device, settings.method, engine.devices)
+    engine = engine.on(used)
     aligned = align(workspace, settings.align, jobs=jobs, progress=progress)
     manifest = read_manifest(workspace)
     source = workspace.aligned_path(settings.align.config_id())
     tasks = _tasks(manifest, aligned, source)
     final = workspace.features_path("flow", settings.config_id())
     engine.prepare()  # compiles once here rather than in every worker
-    outcomes, kept, parts = _run(workspace, manifest, tasks, settings, source, final, jobs, progress)
+    run = _Run(source, settings, jobs, used)
+    outcomes, kept, parts = _run(workspace, manifest, tasks, run, final, progress)
     done = [clip for clip in manifest.clips if outcomes[clip.id].state == "done"]
     if not done:
         raise _nothing(final, outcomes)
-    _gather(final, _header(settings, source, done, used), done, _Finished(final, kept, parts, tasks))
+    _gather(final, _header(settings, source, done, device_name(used)), done, _Finished(final, kept, parts, tasks))
     return final, StageReport(
         "flow",
         tuple(_noted(clip, outcomes[clip.id]) for clip in manifest.clips),
@@ -116,28 +120,50 @@ def flow(
     )
 
 
+@dataclass(frozen=True)
+class _Run:
+    """How clips are computed: by worker processes on the CPU, or in this process by batches on a GPU."""
+
+    source: Path
+    settings: FlowConfig
+    jobs: int | None
+    device: str
+
+    def work(self, pending: Sequence[Clip]) -> Work:
+        """Return the work on one clip; `pending` are those that it will be called for, in their order."""
+        if self.device == "cpu":
+            return partial(flow_clip, source=self.source, config=self.settings)
+        engine = estimator(self.settings.method, **self.settings.parameters).on(self.device)
+        ahead = FieldsAhead(
+            pending,
+            partial(_frames, source=self.source),
+            lambda onset, apex: engine.fields(*checked_pair(onset, apex)),
+        )
+        return partial(flow_clip, source=self.source, config=self.settings, ahead=ahead)
+
+
 def _run(
     workspace: Workspace,
     manifest: Manifest,
     tasks: Mapping[str, _Task],
-    settings: FlowConfig,
-    source: Path,
+    run: _Run,
     final: Path,
-    jobs: int | None,
     progress: Progress | None,
 ) -> tuple[dict[str, Outcome], set[str], Parts]:
     """Compute what is not there yet; clips that cannot be computed get their outcome without a worker."""
     parts = Parts(workspace.parts_folder(final))
     kept = _kept(final, tasks)
     possible = [clip for clip in manifest.clips if tasks[clip.id].state == "done"]
+    digests = {clip.id: tasks[clip.id].digest for clip in possible}
+    pending = [clip for clip in possible if clip.id not in kept and not parts.has(clip.id, digests[clip.id])]
     computed = run_clips(
-        "flow",
+        "flow" if run.device == "cpu" else f"flow on {device_name(run.device)}",
         possible,
-        partial(flow_clip, source=source, config=settings),
+        run.work(pending),
         parts,
-        {clip.id: tasks[clip.id].digest for clip in possible},
+        digests,
         kept=kept,
-        jobs=jobs,
+        jobs=run.jobs if run.device == "cpu" else 1,
         progress=progress,
     )
     outcomes = {
@@ -175,17 +201,31 @@ def _kept(final: Path, tasks: Mapping[str, _Task]) -> set[str]:
     return {name for name, task in tasks.items() if task.state == "done" and digests.get(name) == task.digest}
 
 
-def flow_clip(clip: Clip, *, source: Path, config: FlowConfig) -> Arrays:
-    """Compute the features of one clip from the file of aligned faces; runs in a worker process."""
+def flow_clip(clip: Clip, *, source: Path, config: FlowConfig, ahead: FieldsAhead | None = None) -> Arrays:
+    """Compute the features of one clip from the file of aligned faces; runs in a worker process.
+
+    Parameters
+    ----------
+    ahead : FieldsAhead, optional
+        Where the field comes from, if not from the CPU here and now.
+    """
+    with open_aligned(source) as file:
+        landmarks = file.landmarks(clip.id)
+        points = five_points(region_points(landmarks, file.scheme))
+    if ahead is None:
+        engine = estimator(config.method, **config.parameters)
+        field = engine.fields(*checked_pair(*_frames(clip, source=source)), threads=1)[0]
+    else:
+        field = ahead(clip)
+    return features_of(field, points, landmarks, config).arrays()
+
+
+def _frames(clip: Clip, *, source: Path) -> NDArray[np.float32]:
+    """Return the grey onset and apex of an aligned face, (2, S, S)."""
     if clip.onset is None or clip.apex is None:
         raise SkipClip("it has no onset or no apex")
     with open_aligned(source) as file:
-        frames = to_grey(file.frames(clip.id, [clip.onset, clip.apex]))
-        landmarks = file.landmarks(clip.id)
-        points = five_points(region_points(landmarks, file.scheme))
-    engine = estimator(config.method, **config.parameters)
-    field = engine.fields(*checked_pair(frames[0], frames[1]), threads=1)[0]
-    return features_of(field, points, landmarks, config).arrays()
+        return to_grey(file.frames(clip.id, [clip.onset, clip.apex]))
 
 
 def features_of(

@@ -132,3 +132,19 @@ def test_the_motion_of_a_rendered_clip_is_found_with_its_sign(emotion: str) -> N
     found = estimate(to_grey(clip.frames[clip.onset]), to_grey(clip.frames[clip.apex]))
     error = np.hypot(*(found - clip.flow)).mean() / np.hypot(*clip.flow).mean()
     assert error < 0.5
+
+
+@pytest.mark.gpu
+def test_a_gpu_computes_the_same_features_and_is_named_in_the_file(study: Workspace) -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device here")
+    path, _ = flow(study, jobs=1, device="cpu")
+    with open_features(path) as file:
+        expected = file.features[:]
+    path.unlink()
+    path, report = flow(study, device="cuda")
+    assert report.counts()["done"] == 3
+    with open_features(path) as file:
+        assert file.device == f"cuda ({torch.cuda.get_device_name()})"
+        np.testing.assert_allclose(file.features[:], expected, atol=1e-2)
