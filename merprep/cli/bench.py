@@ -22,6 +22,7 @@ def flow(
     pairs: Annotated[int, typer.Option(min=1, help="Known fields in each cell of the suite.")] = 4,
     seed: Annotated[int, typer.Option(help="The first field's seed.")] = 0,
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also write both tables as CSV here.")] = None,
+    device: Annotated[str, typer.Option(help="cpu; or cuda: 442 pairs in one call, beside the CPU engine.")] = "cpu",
 ) -> None:
     """Measure accuracy on known micro-motion and time on one thread, beside OpenCV's methods, in one run.
 
@@ -29,6 +30,9 @@ def flow(
 
     Example: merprep bench flow --pairs 8
     """
+    if device != "cpu":
+        _flow_gpu(out, device, out_folder)
+        return
     from merprep.bench.flow import flow as measure
 
     result = measure(pairs=pairs, first_seed=seed, progress=out.progress())
@@ -37,6 +41,22 @@ def flow(
     if out_folder is not None:
         for path in result.write_csv(out_folder):
             out.say(f"wrote {path}")
+    out.document(result.as_json())
+
+
+def _flow_gpu(out: Output, device: str, folder: Path | None) -> None:
+    from merprep.bench.flow_gpu import flow_gpu
+    from merprep.flow.checks import resolved_device
+    from merprep.flow.devices import require_cuda
+
+    if resolved_device(device, "tvl1", ("cpu", "cuda")) == "cpu":
+        require_cuda()
+    result = flow_gpu(progress=out.progress())
+    _table(out, "All pairs in one call", result.batches)
+    _table(out, "On the device alone, by tile", result.tiles)
+    if folder is not None:
+        _write(out, result.batches, folder / "flow-gpu-batches.csv")
+        _write(out, result.tiles, folder / "flow-gpu-tiles.csv")
     out.document(result.as_json())
 
 
