@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from merprep.errors import UsageError
 
 # Where the face is in scikit-image's astronaut (NASA, public domain).
-_FACE_ROWS, _FACE_COLUMNS = slice(0, 230), slice(110, 340)
+FACE_ROWS, FACE_COLUMNS = slice(0, 230), slice(110, 340)
 _BUMPS = 3
 
 
@@ -106,7 +106,7 @@ def face_photo(size: int) -> NDArray[np.float64]:
     import cv2
     from skimage import data
 
-    photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)[_FACE_ROWS, _FACE_COLUMNS]
+    photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)[FACE_ROWS, FACE_COLUMNS]
     grey = np.asarray(cv2.resize(photo.astype(np.float64), (size, size), interpolation=cv2.INTER_AREA), np.float64)
     grey.flags.writeable = False
     return grey
