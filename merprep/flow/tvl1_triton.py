@@ -13,6 +13,10 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+# Sizes are not compiled in: one compilation serves all levels, and threads keep to pixels that lie side by side, since
+# with several in a row for each, the exchanges of `iterate` would meet in the same banks of shared memory.
+_SIZES = ("height", "width", "old_height", "old_width", "taps_y", "taps_x", "blocks", "tiles_x", "tiles", "steps")
+
 
 @triton.jit
 def _block(plane, blocks, BLOCK: tl.constexpr):
@@ -22,7 +26,7 @@ def _block(plane, blocks, BLOCK: tl.constexpr):
     return (program // blocks).to(tl.int64), o, o < plane
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def resample(source, target, rows, row_weights, columns, column_weights, taps_y, taps_x, old_height, old_width,
              height, width, blocks, BLOCK: tl.constexpr):  # fmt: skip
     """Set each pixel of `target` to a weighted sum of `taps_y` by `taps_x` pixels of `source`, plane by plane.
@@ -62,7 +66,7 @@ def _line(row, i0, i1, i2, i3, a0, a1, a2, a3, valid):
     return value + a3 * tl.load(row + i3, mask=valid, other=0.0)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def warp(apex, flow, warped, data, height, width, blocks, A: tl.constexpr, BLOCK: tl.constexpr):
     """Set `warped` to apex(x + flow(x)), and the first plane of `data` to 1 where that lies in the image, else 0."""
     plane = height * width
@@ -89,7 +93,7 @@ def warp(apex, flow, warped, data, height, width, blocks, A: tl.constexpr, BLOCK
     tl.store(data + 3 * pair * plane + o, inside.to(tl.float32), mask=valid)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def linearise(onset, warped, flow, data, height, width, blocks, BLOCK: tl.constexpr):
     """Expand the data term around the present flow (equation 2); the first plane of `data` holds what `warp` set."""
     plane = height * width
@@ -114,7 +118,7 @@ def linearise(onset, warped, flow, data, height, width, blocks, BLOCK: tl.conste
     tl.store(data + (3 * pair + 2) * plane + o, gy, mask=valid)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def iterate(flow, duals, data, new_flow, new_duals, height, width, tiles_x, tiles, steps, bound, theta, ratio,
             HALO: tl.constexpr, ROWS: tl.constexpr, COLUMNS: tl.constexpr):  # fmt: skip
     """Run `steps` iterations (equations 3 to 5; at most HALO) of one tile without leaving the chip.
@@ -126,8 +130,10 @@ def iterate(flow, duals, data, new_flow, new_duals, height, width, tiles_x, tile
     program = tl.program_id(0)
     pair = (program // tiles).to(tl.int64)
     tile = program % tiles
-    rows = tl.arange(0, ROWS)[:, None]
-    columns = tl.arange(0, COLUMNS)[None, :]
+    # The tile lies in one row, so that a neighbour is a fixed step away and costs one exchange on the chip.
+    cells = tl.arange(0, ROWS * COLUMNS)
+    rows = cells // COLUMNS
+    columns = cells % COLUMNS
     y = tile // tiles_x * (ROWS - 2 * HALO) - HALO + rows
     x = tile % tiles_x * (COLUMNS - 2 * HALO) - HALO + columns
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
@@ -147,19 +153,18 @@ def iterate(flow, duals, data, new_flow, new_duals, height, width, tiles_x, tile
     # Where a gradient would look outside the image it is zero; the duals there then stay zero, as (4) wants them.
     has_right = inside & (x < width - 1)
     has_below = inside & (y < height - 1)
-    zero = tl.zeros((ROWS, COLUMNS), tl.int32)
-    left = tl.maximum(columns - 1, 0) + zero
-    right = tl.minimum(columns + 1, COLUMNS - 1) + zero
-    above = tl.maximum(rows - 1, 0) + zero
-    below = tl.minimum(rows + 1, ROWS - 1) + zero
+    left = tl.maximum(cells - 1, 0)
+    right = tl.minimum(cells + 1, ROWS * COLUMNS - 1)
+    above = tl.maximum(cells - COLUMNS, 0)
+    below = tl.minimum(cells + COLUMNS, ROWS * COLUMNS - 1)
     for _ in range(steps):
         d = -(rho + gx * u + gy * v) * inverse
         d = tl.minimum(tl.maximum(d, -bound), bound)
-        u += d * gx + theta * (p11 - tl.gather(p11, left, 1) + p12 - tl.gather(p12, above, 0))
-        v += d * gy + theta * (p21 - tl.gather(p21, left, 1) + p22 - tl.gather(p22, above, 0))
-        u_x = tl.where(has_right, tl.gather(u, right, 1) - u, 0.0)
+        u += d * gx + theta * (p11 - tl.gather(p11, left, 0) + p12 - tl.gather(p12, above, 0))
+        v += d * gy + theta * (p21 - tl.gather(p21, left, 0) + p22 - tl.gather(p22, above, 0))
+        u_x = tl.where(has_right, tl.gather(u, right, 0) - u, 0.0)
         u_y = tl.where(has_below, tl.gather(u, below, 0) - u, 0.0)
-        v_x = tl.where(has_right, tl.gather(v, right, 1) - v, 0.0)
+        v_x = tl.where(has_right, tl.gather(v, right, 0) - v, 0.0)
         v_y = tl.where(has_below, tl.gather(v, below, 0) - v, 0.0)
         s = 1.0 / (1.0 + ratio * tl.sqrt(u_x * u_x + u_y * u_y))
         t = 1.0 / (1.0 + ratio * tl.sqrt(v_x * v_x + v_y * v_y))
@@ -199,7 +204,7 @@ def _median_of_row(row, x, width, valid):
     )
 
 
-@triton.jit
+@triton.jit(do_not_specialize=_SIZES)
 def median(source, target, height, width, blocks, BLOCK: tl.constexpr):
     """Median of five along rows, then along columns, plane by plane; borders repeated."""
     number, o, valid = _block(height * width, blocks, BLOCK)
