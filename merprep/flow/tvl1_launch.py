@@ -31,8 +31,8 @@ class Tile(NamedTuple):
     warps: int
 
 
-# The first keeps 56 of 64 pixels each way, so four tiles make 224; compiled for compute capability 9.0 its state stays in
-# registers, with 16 KiB of shared memory for exchanges. `merprep bench flow --device cuda` times all of them.
+# The first keeps 56 of 64 pixels each way, so four tiles make 224; compiled for compute capability 9.0 its state stays
+# in registers, with 16 KiB of shared memory for exchanges. `merprep bench flow --device cuda` times all of them.
 TILES = (Tile(64, 64, 4, 16), Tile(64, 64, 4, 32), Tile(32, 64, 4, 16), Tile(32, 32, 4, 8))
 
 
