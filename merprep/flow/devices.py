@@ -11,6 +11,7 @@ from merprep.errors import DeviceError, MissingDependencyError
 
 _log = logging.getLogger("merprep.flow")
 _INSTALL_TRITON = "pip install triton"
+_BY_TRITON = ("tvl1",)
 
 
 def cuda_is_ready(method: str) -> bool:
@@ -23,7 +24,7 @@ def cuda_is_ready(method: str) -> bool:
     """
     if _missing_cuda():
         return False
-    if not _has_triton():
+    if method in _BY_TRITON and not _has_triton():
         _log.warning("%s runs on the CPU: there is a GPU, but Triton is not installed (%s)", method, _INSTALL_TRITON)
         return False
     _log.info("%s runs on the GPU: %s", method, device_name("cuda"))
@@ -31,14 +32,11 @@ def cuda_is_ready(method: str) -> bool:
 
 
 def require_cuda() -> None:
-    """Raise what is missing for the GPU engine, if anything is.
+    """Raise why there is no CUDA device, if there is none.
 
     Raises
     ------
     DeviceError
-        Where torch sees no CUDA device.
-    MissingDependencyError
-        Where Triton is not installed.
     """
     if missing := _missing_cuda():
         raise DeviceError(
@@ -47,7 +45,6 @@ def require_cuda() -> None:
             found=missing,
             mend="use --device cpu (device='cpu'), or install the torch build for your GPU: https://pytorch.org",
         )
-    require_triton()
 
 
 def require_triton() -> None:

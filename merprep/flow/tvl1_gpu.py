@@ -58,6 +58,12 @@ class TvL1Gpu(Estimator[TvL1Parameters]):
         require_triton()
         self.torch_device = torch_device
 
+    def prepare(self) -> None:
+        """Compile the kernels and hold them to plain torch, once in a process; see `tvl1_check.check_kernels`."""
+        from merprep.flow.tvl1_check import check_kernels
+
+        check_kernels(self.torch_device)
+
     def fields(
         self, onset: NDArray[Any], apex: NDArray[Any], *, threads: int | None = None, at_once: int | None = None
     ) -> Fields:
@@ -73,12 +79,14 @@ class TvL1Gpu(Estimator[TvL1Parameters]):
         Raises
         ------
         DeviceError
-            Where the memory does not hold a single pair.
+            Where the memory does not hold a single pair, or the kernels do not work on this device.
         """
         import torch
 
         count, height, width = onset.shape
         on_gpu = self.torch_device == "cuda"
+        if on_gpu:  # the interpreter would be slow, and tests compare it anyway
+            self.prepare()
         pinned = on_gpu and count * 2 * height * width * 4 <= _LARGEST_PINNED
         flows = torch.empty((count, 2, height, width), dtype=torch.float32, pin_memory=pinned)
 

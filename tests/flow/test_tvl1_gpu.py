@@ -20,6 +20,7 @@ from merprep.flow import estimate, estimate_pairs, estimator
 from merprep.flow.checks import checked_pair
 from merprep.flow.tvl1 import TvL1Parameters
 from merprep.flow.tvl1_batch import PlainSteps, solve
+from merprep.flow.tvl1_check import check_kernels, judge
 from merprep.flow.tvl1_gpu import PLANES, TvL1Gpu, in_batches
 from merprep.flow.tvl1_reference import reference_flow
 
@@ -94,6 +95,23 @@ flow = np.stack(flow)
     found = _interpreted(tmp_path, onset, apex, code)
     assert _mean_distance(found, estimate(onset, apex, **_SMALL)[None]) < 1e-4
     np.testing.assert_allclose(found, np.broadcast_to(found[:1], found.shape), atol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_check_before_the_first_use_passes_on_kernels_that_are_right(tmp_path: Path) -> None:
+    onset, apex = _pairs(20, 20, count=1)
+    _interpreted(tmp_path, onset, apex, "TvL1Gpu('cpu').prepare(); flow = np.zeros(2)")
+
+
+def test_kernels_that_compute_something_else_or_cannot_run_are_an_error_and_not_a_flow() -> None:
+    for distance in (0.5, float("nan")):
+        with pytest.raises(DeviceError, match="something else"):
+            judge(distance, "cuda")
+    # Compiled for GPUs, as they are here, the kernels cannot run on the CPU.
+    pytest.importorskip("triton")
+    with pytest.raises(DeviceError, match="cannot be built or run") as caught:
+        check_kernels("cpu")
+    assert "gcc" in str(caught.value.mend)
 
 
 _COMPILE = """
