@@ -126,7 +126,7 @@ def test_an_unknown_method_is_answered_with_the_nearest() -> None:
 
 
 def test_a_device_that_is_not_there_is_an_error_and_auto_is_not() -> None:
-    with pytest.raises(DeviceError, match="cuda"):
+    with pytest.raises(DeviceError, match="CUDA"):
         estimate(_GREY, _GREY, device="cuda")
     with pytest.raises(UsageError, match="no such device"):
         estimate(_GREY, _GREY, device="gpu")
