@@ -32,6 +32,7 @@ from merprep.store.clip_file import ClipFile, write_provenance
 from merprep.store.clip_table import write_clip_table
 from merprep.store.workspace import written_whole
 
+_DEPTH = 2  # slashes in database/subject/clip
 _ARRAYS = ("frames", "numbers", "stamps", "landmarks", "transform")
 _NUMBERS = ("score", "residual", "faces", "reference", "box")
 
@@ -183,10 +184,10 @@ class AlignedFile(ClipFile):
 
     def _read(self) -> None:
         self.scheme = str(self._file.attrs["scheme"])
-        self._ids = frozenset(self.clips["id"])
+        self._aligned: h5py.Group = self._file["aligned"]
 
     def __contains__(self, clip_id: object) -> bool:
-        return clip_id in self._ids
+        return isinstance(clip_id, str) and clip_id.count("/") == _DEPTH and clip_id in self._aligned
 
     def numbers(self, clip_id: str) -> tuple[int, ...]:
         """Return the file numbers of a clip's aligned frames, ascending."""
@@ -264,14 +265,14 @@ class AlignedFile(ClipFile):
         return str(self._group(clip_id).attrs["attempt"])
 
     def _group(self, clip_id: str) -> h5py.Group:
-        if clip_id not in self._ids:
+        if clip_id not in self:
             raise StoreError(
                 "The clip is not in the file of aligned faces",
                 where=f"{self.path}, {clip_id}",
                 found=f"{len(self)} other clips",
                 mend="run `merprep align`; its report says why a clip was skipped",
             )
-        return self._file["aligned"][clip_id]
+        return self._aligned[clip_id]
 
 
 def open_aligned(path: str | Path) -> AlignedFile:

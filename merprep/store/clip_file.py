@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self
 
 import h5py
+import pandas as pd
 
 from merprep.config import canonical_json
 from merprep.errors import StoreError
@@ -81,7 +83,7 @@ class ClipFile:
             self.inputs: dict[str, str] = json.loads(self._file.attrs["inputs"])
             self.created_with: dict[str, str] = json.loads(self._file.attrs["created_with"])
             self.device = str(self._file.attrs["device"])
-            self.clips = read_clip_table(self._file)
+            self._count = len(self._file["clips/id"])
             self._read()
         except (KeyError, ValueError, OSError) as error:
             self._file.close()
@@ -92,6 +94,14 @@ class ClipFile:
 
     def _read(self) -> None:
         """Read what only this kind of file has."""
+
+    @cached_property
+    def clips(self) -> pd.DataFrame:
+        """One row a clip; read when first asked for: workers that open a file for one clip's frames need no table."""
+        try:
+            return read_clip_table(self._file)
+        except (KeyError, ValueError, OSError) as error:
+            raise self._error(f"This is not a whole {self.kind}: {error}") from error
 
     def _opened(self) -> h5py.File:
         if not self.path.is_file():
@@ -126,7 +136,7 @@ class ClipFile:
         self._file.close()
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return self._count
 
     def __enter__(self) -> Self:
         return self

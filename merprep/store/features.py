@@ -209,6 +209,7 @@ class FeatureFile(ClipFile):
         self.channels = tuple(str(name) for name in about["channels"])
         self.units = tuple(str(name) for name in about["units"])
         self.normalisation = str(about["normalisation"])
+        self._count = len(self.clips)  # reads the table, which then outlives the closing of the file
 
     @property
     def features(self) -> h5py.Dataset:
