@@ -125,9 +125,9 @@ def test_an_unknown_method_is_answered_with_the_nearest() -> None:
     assert "did you mean 'tvl1'" in str(caught.value)
 
 
-def test_a_device_that_is_not_there_is_an_error_and_auto_is_not() -> None:
-    with pytest.raises(DeviceError, match="CUDA"):
-        estimate(_GREY, _GREY, device="cuda")
+def test_a_device_that_a_method_cannot_use_is_an_error_and_auto_is_not() -> None:
+    with pytest.raises(DeviceError, match="'farneback' cannot run on cuda"):
+        estimate(_GREY, _GREY, "farneback", device="cuda")
     with pytest.raises(UsageError, match="no such device"):
         estimate(_GREY, _GREY, device="gpu")
     assert estimate(_GREY, _GREY, device="auto").shape == (2, 32, 32)

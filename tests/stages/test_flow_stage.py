@@ -112,7 +112,7 @@ def test_when_no_clip_can_be_computed_nothing_is_written(study: Workspace) -> No
 
 def test_a_device_without_an_engine_is_refused_before_anything_runs(study: Workspace) -> None:
     with pytest.raises(DeviceError):
-        flow(study, device="cuda")
+        flow(study, FlowConfig(method="farneback"), device="cuda")
     assert not (study.folder / "aligned").exists()
 
 
