@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,21 +11,50 @@ from merprep.cli.output import Output
 
 def flow(
     out: Output,
-    method: Annotated[str, typer.Option(help="tvl1, farneback, dis or opencv-tvl1.")] = "tvl1",
+    preset: Annotated[
+        str,
+        typer.Option(help="default, steady, fast, opencv, ststnet or htnet-casme3; the options below go before it."),
+    ] = "default",
+    method: Annotated[
+        str | None, typer.Option(help="tvl1, farneback, dis, opencv-tvl1, opencv-deepflow, opencv-rlof or raft.")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    size: Annotated[int, typer.Option(help="Height and width of the stored maps, in pixels.")] = 28,
+    size: Annotated[
+        int | None, typer.Option(help="Height and width of the stored maps, in pixels; 28 by itself.")
+    ] = None,
+    channels: Annotated[
+        str | None,
+        typer.Option(help="Channels in order, with commas: u,v,strain,magnitude,orientation,divergence,curl..."),
+    ] = None,
+    pair: Annotated[str | None, typer.Option(help="onset-apex or apex-offset.")] = None,
+    average: Annotated[int | None, typer.Option(help="Frames averaged on each side of both, against noise.")] = None,
+    head_motion: Annotated[
+        str | None, typer.Option(help="none, similarity or affine: the motion of the head that is removed.")
+    ] = None,
+    mask_eyes: Annotated[
+        bool | None, typer.Option("--mask-eyes/--no-mask-eyes", help="No flow on eyes and lids.")
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
 ) -> None:
     """Compute onset-to-apex flow and optical strain, cut the four regions and write the feature file.
 
     Faces that are not aligned yet are aligned first.
 
-    Example: merprep flow --size 28
+    Example: merprep flow --preset steady
     """
     from merprep import stages
-    from merprep.features import FlowConfig
+    from merprep.features import flow_preset
 
-    config = FlowConfig.read({"method": method, "size": size}, where="merprep flow")
+    given: dict[str, Any] = {
+        "method": method,
+        "size": size,
+        "channels": channels and tuple(name.strip() for name in channels.split(",")),
+        "pair": pair,
+        "average": average,
+        "head_motion": head_motion,
+        "mask_eyes": mask_eyes,
+    }
+    config = flow_preset(preset, **{name: value for name, value in given.items() if value is not None})
     path, report = stages.flow(out.workspace, config, jobs=jobs, device=device, progress=out.progress())
     out.stage(report)
     out.document({"features": str(path), "counts": report.counts(), "skipped": report.reasons("skipped"),

@@ -1,7 +1,8 @@
 """From flow to what a network is fed: named channels at a size, regions, mosaics, normalisation."""
 
-from merprep.features.channels import channel_names, channels_of, unit_of
+from merprep.features.channels import channel_names, channels_of, shrunk, unit_of
 from merprep.features.config import FlowConfig
+from merprep.features.flow_presets import flow_preset, flow_presets
 from merprep.features.points import FALLBACK_POINTS_28, POINT_NAMES, fallback_points, five_points
 from merprep.features.regions import (
     ANATOMICAL,
@@ -31,7 +32,10 @@ __all__ = [
     "cut_published",
     "fallback_points",
     "five_points",
+    "flow_preset",
+    "flow_presets",
     "mosaic",
     "region_geometry",
+    "shrunk",
     "unit_of",
 ]

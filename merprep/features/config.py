@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -23,10 +23,21 @@ class FlowConfig(StageConfig):
         The flow method.
     parameters : dict
         Its parameters. Defaults are filled in, so that they stand in the file and count for its id.
+    flow_size : int, optional
+        The aligned face is shrunk to this size before flow is computed; None keeps `align.size`. Below it, motion is
+        smaller than what any method sees well.
     size : int
         Height and width of the stored maps, px; a multiple of 4 (regions have half of it).
     channels : tuple of str
-        In order.
+        In order; see `merprep.features.channel_names`.
+    pair : {"onset-apex", "apex-offset"}
+        Which frames flow is computed between.
+    average : int
+        How many frames on each side of both are averaged with them, against noise; needs every frame aligned.
+    head_motion : {"none", "similarity", "affine"}
+        The motion of the head that is fitted to the face without eyes and mouth, and removed.
+    mask_eyes : bool
+        Whether flow is set to zero on the eyes and their lids, where it shows blinks and gaze.
 
     Examples
     --------
@@ -37,8 +48,18 @@ class FlowConfig(StageConfig):
     align: AlignConfig = Field(default_factory=AlignConfig)
     method: str = "tvl1"
     parameters: dict[str, Any] = Field(default_factory=dict, validate_default=True)
+    flow_size: int | None = Field(default=None, ge=16, le=2048)
     size: int = Field(default=28, ge=8, le=2048, multiple_of=4)
     channels: tuple[str, ...] = Field(default=("u", "v", "strain"), min_length=1)
+    pair: Literal["onset-apex", "apex-offset"] = "onset-apex"
+    average: int = Field(default=0, ge=0, le=20)
+    head_motion: Literal["none", "similarity", "affine"] = "none"
+    mask_eyes: bool = False
+
+    @property
+    def working_size(self) -> int:
+        """The size at which flow and strain are computed, px."""
+        return self.flow_size or self.align.size
 
     @field_validator("parameters")
     @classmethod
@@ -57,6 +78,10 @@ class FlowConfig(StageConfig):
 
     @model_validator(mode="after")
     def _size_fits(self) -> Self:
-        if self.size > self.align.size:
-            raise ValueError(f"the stored size is larger than the aligned face ({self.align.size} px)")
+        if self.working_size > self.align.size:
+            raise ValueError(f"flow_size is larger than the aligned face ({self.align.size} px)")
+        if self.size > self.working_size:
+            raise ValueError(
+                f"the stored size is larger than the size at which flow is computed ({self.working_size} px)"
+            )
         return self

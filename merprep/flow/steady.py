@@ -8,8 +8,8 @@ Flow of a moved head is less exact than that of a still one, and smoothness pull
 
 Half way, because an image that is read between its pixels loses a little of its sharpness and its noise: where both
 lose the same, the loss is not taken for motion. Images are read by splines of the fifth degree, which blur least.
-In 3 they are rounded to whole grey levels, as cameras give them; in 2 they are not, since whole levels hide what is
-left of a motion below some hundredths of a pixel (docs/flow.md has the measurements).
+In 3 they are rounded to whole grey levels where they came in whole ones; in 2 they are not, since whole levels hide
+what is left of a motion below some hundredths of a pixel (docs/flow.md has the measurements).
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ def _met_half_way(
     count, shape = len(onset), onset.shape[1:]
     halves = [half(head) for head in heads]
     inside = np.stack([_inside(h, shape) & _inside(inverse(h), shape) for h in halves])
-    first = np.stack([_whole_levels(read_at(onset[k], inverse(halves[k]))) for k in range(count)])
-    second = np.stack([_whole_levels(read_at(apex[k], halves[k])) for k in range(count)])
+    first = _as_given(onset, np.stack([read_at(onset[k], inverse(halves[k])) for k in range(count)]))
+    second = _as_given(apex, np.stack([read_at(apex[k], halves[k]) for k in range(count)]))
     found = engine.fields(first, np.where(inside, second, first), threads=threads)
     fields = np.empty_like(found)
     rests = []
@@ -164,8 +164,10 @@ def read_at(image: NDArray[np.float32], motion: Affine, *, degree: Literal[1, 3,
     return np.asarray(values, np.float32)
 
 
-def _whole_levels(image: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.clip(np.rint(image), 0, 255).astype(np.float32)
+def _as_given(images: Images, moved_images: Images) -> Images:
+    """Round to whole grey levels where the images had whole ones."""
+    whole = bool((images == np.rint(images)).all())
+    return np.clip(np.rint(moved_images) if whole else moved_images, 0, 255).astype(np.float32)
 
 
 def _inside(motion: Affine, shape: tuple[int, ...]) -> Mask:

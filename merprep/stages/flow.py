@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.faces import region_points
+from merprep.faces.outlines import eyes_mask, rigid_mask
 from merprep.features import (
     ANATOMICAL,
     PUBLISHED,
@@ -24,15 +25,18 @@ from merprep.features import (
     cut_anatomical,
     cut_published,
     five_points,
+    shrunk,
     unit_of,
 )
 from merprep.flow import estimator, to_grey
 from merprep.flow.checks import checked_pair, resolved_device
 from merprep.flow.devices import device_name
+from merprep.flow.steady import steady_fields
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.ahead import FieldsAhead
-from merprep.stages.align import align
+from merprep.stages.align import Frames, align
+from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
 from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, read_manifest, write_features
@@ -40,7 +44,7 @@ from merprep.store.aligned import AlignedFile, open_aligned
 from merprep.store.manifest import Manifest
 from merprep.store.parts import Arrays
 
-_STILL = "onset and apex are the same frame: its flow is zero"
+_STILL = "{} and {} are the same frame: its flow is zero"
 
 
 @dataclass(frozen=True)
@@ -99,10 +103,11 @@ def flow(
     engine = estimator(settings.method, **settings.parameters)
     used = resolved_device(device, settings.method, engine.devices)
     engine = engine.on(used)
-    aligned = align(workspace, settings.align, jobs=jobs, progress=progress)
+    frames: Frames = "all" if settings.average else "key"
+    aligned = align(workspace, settings.align, frames=frames, jobs=jobs, progress=progress)
     manifest = read_manifest(workspace)
     source = workspace.aligned_path(settings.align.config_id())
-    tasks = _tasks(manifest, aligned, source)
+    tasks = _tasks(manifest, aligned, source, settings)
     final = workspace.features_path("flow", settings.config_id())
     engine.prepare()  # compiles once here rather than in every worker
     run = _Run(source, settings, jobs, used)
@@ -113,7 +118,7 @@ def flow(
     _gather(final, _header(settings, source, done, device_name(used)), done, _Finished(final, kept, parts, tasks))
     return final, StageReport(
         "flow",
-        tuple(_noted(clip, outcomes[clip.id]) for clip in manifest.clips),
+        tuple(_noted(clip, outcomes[clip.id], settings) for clip in manifest.clips),
         time.perf_counter() - started,
         (str(final),),
         "merprep train",
@@ -134,9 +139,11 @@ class _Run:
         if self.device == "cpu":
             return partial(flow_clip, source=self.source, config=self.settings)
         engine = estimator(self.settings.method, **self.settings.parameters).on(self.device)
+        if self.settings.head_motion != "none":
+            return partial(flow_clip, source=self.source, config=self.settings, device=self.device)
         ahead = FieldsAhead(
             pending,
-            partial(_frames, source=self.source),
+            partial(_frames, source=self.source, config=self.settings),
             lambda onset, apex: engine.fields(*checked_pair(onset, apex)),
         )
         return partial(flow_clip, source=self.source, config=self.settings, ahead=ahead)
@@ -174,22 +181,23 @@ def _run(
     return outcomes | computed, kept, parts
 
 
-def _tasks(manifest: Manifest, aligned: StageReport, source: Path) -> dict[str, _Task]:
+def _tasks(manifest: Manifest, aligned: StageReport, source: Path, settings: FlowConfig) -> dict[str, _Task]:
     states = {outcome.clip_id: outcome for outcome in aligned.outcomes}
     with ExitStack() as stack:
         file = stack.enter_context(open_aligned(source)) if aligned.outputs else None
-        return {clip.id: _task(clip, states[clip.id], file) for clip in manifest.clips}
+        return {clip.id: _task(clip, states[clip.id], file, settings) for clip in manifest.clips}
 
 
-def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None) -> _Task:
+def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None, settings: FlowConfig) -> _Task:
     if file is None or outcome.state != "done":
         return _Task(state=outcome.state, reason=outcome.reason)
-    if clip.apex is None:
-        return _Task(state="skipped", reason="it has no apex")
     stamps = file.stamps(clip.id)
-    if clip.apex not in stamps:
-        return _Task(state="skipped", reason=f"the file of its apex is missing: {clip.frames.path(clip.apex)}")
-    made_from = [clip.onset, clip.apex, *([*stamps[number]] for number in (clip.onset or 0, clip.apex))]
+    try:
+        frames = key_frames(clip, settings, list(stamps))
+    except SkipClip as reason:
+        return _Task(state="skipped", reason=str(reason))
+    used = [*frames.first, *frames.second]
+    made_from = [*used, *([*stamps[number]] for number in used)]
     return _Task(short_hash(canonical_json(made_from), 16))
 
 
@@ -201,31 +209,50 @@ def _kept(final: Path, tasks: Mapping[str, _Task]) -> set[str]:
     return {name for name, task in tasks.items() if task.state == "done" and digests.get(name) == task.digest}
 
 
-def flow_clip(clip: Clip, *, source: Path, config: FlowConfig, ahead: FieldsAhead | None = None) -> Arrays:
+def flow_clip(
+    clip: Clip, *, source: Path, config: FlowConfig, ahead: FieldsAhead | None = None, device: str = "cpu"
+) -> Arrays:
     """Compute the features of one clip from the file of aligned faces; runs in a worker process.
 
     Parameters
     ----------
     ahead : FieldsAhead, optional
-        Where the field comes from, if not from the CPU here and now.
+        Where the field comes from, if it is not computed here and now.
+    device : str
+        What it is computed on here and now.
     """
     with open_aligned(source) as file:
-        landmarks = file.landmarks(clip.id)
-        points = five_points(region_points(landmarks, file.scheme))
+        landmarks, scheme = file.landmarks(clip.id), file.scheme
+    # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
+    seen = ((landmarks + 0.5) * (config.working_size / config.align.size) - 0.5).astype(np.float32)
     if ahead is None:
-        engine = estimator(config.method, **config.parameters)
-        field = engine.fields(*checked_pair(*_frames(clip, source=source)), threads=1)[0]
+        field = _field(_frames(clip, source=source, config=config), seen, scheme, config, device)
     else:
         field = ahead(clip)
-    return features_of(field, points, landmarks, config).arrays()
+    if config.mask_eyes:
+        field = np.where(eyes_mask(seen, scheme, config.working_size), np.float32(0), field)
+    return features_of(field, five_points(region_points(seen, scheme)), landmarks, config).arrays()
 
 
-def _frames(clip: Clip, *, source: Path) -> NDArray[np.float32]:
-    """Return the grey onset and apex of an aligned face, (2, S, S)."""
-    if clip.onset is None or clip.apex is None:
-        raise SkipClip("it has no onset or no apex")
+def _field(
+    frames: NDArray[np.float32], landmarks: NDArray[np.float32], scheme: str, config: FlowConfig, device: str
+) -> NDArray[np.float32]:
+    engine = estimator(config.method, **config.parameters).on(device)
+    onset, apex = checked_pair(frames[0], frames[1])
+    if config.head_motion == "none":
+        return np.asarray(engine.fields(onset, apex, threads=1)[0])
+    region = rigid_mask(landmarks, scheme, frames.shape[-1])[np.newaxis]
+    fields, _ = steady_fields(engine, onset, apex, config.head_motion, region=region, threads=1)
+    return np.asarray(fields[0])
+
+
+def _frames(clip: Clip, *, source: Path, config: FlowConfig) -> NDArray[np.float32]:
+    """Return the grey frames before and after the motion, (2, S, S); each may be an average of several."""
     with open_aligned(source) as file:
-        return to_grey(file.frames(clip.id, [clip.onset, clip.apex]))
+        frames = key_frames(clip, config, file.numbers(clip.id))
+        both = [to_grey(file.frames(clip.id, numbers)) for numbers in (frames.first, frames.second)]
+    averaged = np.stack([images.mean(axis=0, dtype=np.float32) for images in both])
+    return averaged if config.flow_size is None else area_average(averaged, config.flow_size)
 
 
 def features_of(
@@ -236,9 +263,9 @@ def features_of(
     Parameters
     ----------
     field : (2, S, S) float32
-        In pixels of the aligned face.
+        At the working size, in its pixels.
     points : (5, 2) float32
-        (x, y) in aligned pixels, see `merprep.features.POINT_NAMES`.
+        (x, y) in pixels of `field`, see `merprep.features.POINT_NAMES`.
     landmarks : (P, 2) float32, optional
         Stored as they are.
 
@@ -250,10 +277,11 @@ def features_of(
     ((3, 28, 28), (4, 3, 14, 14))
     """
     maps = channels_of(field, config.channels)
-    small = area_average(maps, config.size)
+    small = shrunk(field, maps, config.channels, partial(area_average, size=config.size))
     # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
     scaled = (points + 0.5) * (config.size / maps.shape[-1]) - 0.5
-    regions = {ANATOMICAL: cut_anatomical(maps, points, config.size), PUBLISHED: cut_published(small, scaled)}
+    anatomical = shrunk(field, maps, config.channels, partial(cut_anatomical, points=points, size=config.size))
+    regions = {ANATOMICAL: anatomical, PUBLISHED: cut_published(small, scaled)}
     return ClipFeatures(small, regions, landmarks)
 
 
@@ -313,10 +341,13 @@ def _says(final: Path, clips: Sequence[Clip]) -> bool:
         return file.records() == [replace(clip, frames=FrameSet()) for clip in clips]
 
 
-def _noted(clip: Clip, outcome: Outcome) -> Outcome:
-    if outcome.state != "done" or clip.onset != clip.apex:
+def _noted(clip: Clip, outcome: Outcome, settings: FlowConfig) -> Outcome:
+    first, second = ends(clip, settings)
+    if outcome.state != "done" or first != second:
         return outcome
-    return replace(outcome, reason="; ".join(part for part in (_STILL, outcome.reason) if part))
+    return replace(
+        outcome, reason="; ".join(part for part in (_STILL.format(*settings.pair.split("-")), outcome.reason) if part)
+    )
 
 
 def _nothing(final: Path, outcomes: Mapping[str, Outcome]) -> StoreError:

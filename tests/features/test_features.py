@@ -178,5 +178,5 @@ def test_impossible_settings_are_refused_by_name(values: dict[str, object]) -> N
 def test_unknown_methods_and_channels_are_refused_with_what_there_is() -> None:
     with pytest.raises(UnknownNameError, match="tvl9"):
         FlowConfig.read({"method": "tvl9"}, where="test")
-    with pytest.raises(UnknownNameError, match="curl"):
-        FlowConfig.read({"channels": ("curl",)}, where="test")
+    with pytest.raises(UnknownNameError, match="swirl"):
+        FlowConfig.read({"channels": ("swirl",)}, where="test")
