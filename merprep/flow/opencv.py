@@ -10,8 +10,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from merprep.errors import FlowError
+from merprep.errors import FlowError, MissingDependencyError
 from merprep.flow.base import Estimator, Fields, Images, P
+
+_MEND = (
+    "pip uninstall -y opencv-python opencv-python-headless && "
+    "pip install --force-reinstall --no-deps opencv-contrib-python"
+)
+
+
+def optflow(function: str, method: str) -> Any:
+    """Return a function of OpenCV's contrib module ``optflow``.
+
+    Raises
+    ------
+    MissingDependencyError
+        Where the build at hand lacks it.
+    """
+    import cv2
+
+    # hasattr(cv2, "optflow") says nothing: the folder stays behind when opencv-python overwrites the contrib build.
+    module = getattr(cv2, "optflow", None)
+    if not hasattr(module, function):
+        raise MissingDependencyError(
+            f"The flow method {method!r} needs OpenCV's contrib build, which is not installed or was overwritten",
+            expected=f"cv2.optflow.{function}",
+            found=f"OpenCV {getattr(cv2, '__version__', 'broken')} without it",
+            mend=_MEND,
+        )
+    return getattr(module, function)
 
 
 class OpenCvEstimator(Estimator[P]):

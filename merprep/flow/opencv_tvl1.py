@@ -7,13 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from merprep.config import StageConfig
-from merprep.errors import MissingDependencyError
-from merprep.flow.opencv import OpenCvEstimator
-
-_MEND = (
-    "pip uninstall -y opencv-python opencv-python-headless && "
-    "pip install --force-reinstall --no-deps opencv-contrib-python"
-)
+from merprep.flow.opencv import OpenCvEstimator, optflow
 
 
 class OpenCvTvL1Parameters(StageConfig):
@@ -47,7 +41,7 @@ class OpenCvTvL1(OpenCvEstimator[OpenCvTvL1Parameters]):
     def engine(self) -> Any:
         """Return OpenCV's solver as a function."""
         values = self.parameters
-        solver = _optflow().DualTVL1OpticalFlow_create(
+        solver = optflow("DualTVL1OpticalFlow_create", self.name)(
             tau=values.tau,
             lambda_=values.lambda_,
             theta=values.theta,
@@ -60,21 +54,6 @@ class OpenCvTvL1(OpenCvEstimator[OpenCvTvL1Parameters]):
             medianFiltering=values.median,
         )
         return lambda onset, apex: solver.calc(onset, apex, None)
-
-
-def _optflow() -> Any:
-    import cv2
-
-    # hasattr(cv2, "optflow") says nothing: the folder stays behind when opencv-python overwrites the contrib build.
-    module = getattr(cv2, "optflow", None)
-    if not hasattr(module, "DualTVL1OpticalFlow_create"):
-        raise MissingDependencyError(
-            "The flow method 'opencv-tvl1' needs OpenCV's contrib build, which is not installed or was overwritten",
-            expected="cv2.optflow.DualTVL1OpticalFlow_create",
-            found=f"OpenCV {getattr(cv2, '__version__', 'broken')} without it",
-            mend=_MEND,
-        )
-    return module
 
 
 ESTIMATOR = OpenCvTvL1

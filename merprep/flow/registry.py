@@ -18,6 +18,9 @@ _METHODS = {
     "opencv-tvl1": "opencv_tvl1",
     "farneback": "farneback",
     "dis": "dis",
+    "opencv-deepflow": "opencv_deepflow",
+    "opencv-rlof": "opencv_rlof",
+    "raft": "raft",
 }
 
 
@@ -27,7 +30,7 @@ def methods() -> list[str]:
     Examples
     --------
     >>> methods()
-    ['tvl1', 'opencv-tvl1', 'farneback', 'dis']
+    ['tvl1', 'opencv-tvl1', 'farneback', 'dis', 'opencv-deepflow', 'opencv-rlof', 'raft']
     """
     return list(_METHODS)
 
