@@ -4,32 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from merprep.databases.cells import Cell, cell_text, frame_number, is_not_annotated, plain_note
-from merprep.databases.cutting import fitted
-from merprep.databases.errata import ErrataBook, ErrataPolicy, Erratum, ErratumOutcome, load_errata
+from merprep.databases.cells import frame_number
+from merprep.databases.clip_making import clip_of_folder, clip_of_row, clip_without_row
+from merprep.databases.errata import ErrataBook, ErrataPolicy, ErratumOutcome, load_errata
 from merprep.databases.folders import ClipFolder, FoundLayout, find_layout
-from merprep.databases.frames import read_frames
 from merprep.databases.joins import joined
-from merprep.databases.keyframes import MissingFrames, check_keyframes, midpoint
-from merprep.databases.keys import name_key, subject_key
+from merprep.databases.keyframes import MissingFrames
+from merprep.databases.keys import subject_key
 from merprep.databases.matching import ClipName, match_folders
 from merprep.databases.parts import FoundPart, common_root, find_parts, rooted
-from merprep.databases.rows import RowName, clip_id, row_names
+from merprep.databases.rows import RowName, row_names
 from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import find_sheet
+from merprep.databases.source import Source
 from merprep.databases.spec import DatabaseSpec
 from merprep.errors import DatabaseError, UsageError
-from merprep.labels import emotion_word, objective_class, parse_action_units, roman_class
-from merprep.records import ApexSource, Clip, FrameSet, person_of
-
-# A name longer than this is no name of a clip or subject but text that strayed into its column.
-_LONGEST_NAME = 80
-# What the note begins with that says of which recording a clip is a part; every such clip has one.
-CUT = "cut out of"
+from merprep.records import Clip
 
 
 @dataclass(frozen=True)
@@ -97,28 +91,6 @@ def _by_emotion(emotions: Iterable[str]) -> dict[str, int]:
     return dict(merged.most_common())
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What the clips of one database are made from."""
-
-    spec: DatabaseSpec
-    found: FoundLayout
-    book: ErrataBook
-    missing: MissingFrames
-    # The sheet of another database, for fields that are joined.
-    extra: Path | None = None
-    # What is in a folder, read once however many clips it holds.
-    known: dict[str, tuple[FrameSet, list[str]]] = field(default_factory=dict)
-
-    def frames(self, folder: ClipFolder) -> tuple[FrameSet, list[str]]:
-        if folder.path not in self.known:
-            self.known[folder.path] = read_frames(
-                self.spec, self.found.layout, self.found.root, folder, tree=self.found.tree
-            )
-        frames, notes = self.known[folder.path]
-        return frames, list(notes)
-
-
 def read_database(
     spec: DatabaseSpec,
     root: str | Path,
@@ -173,7 +145,7 @@ def read_database(
     sheet = None if annotations is None else Path(annotations)
     if spec.parts:
         return _read_parts(spec, Path(root), sheet, book, missing_frames)
-    source = _Source(spec, find_layout(spec, Path(root)), book, missing_frames, None if extra is None else Path(extra))
+    source = Source(spec, find_layout(spec, Path(root)), book, missing_frames, None if extra is None else Path(extra))
     if spec.sheet is None:
         return _read_folders(source)
     return _read_rows(source, Path(root), sheet)
@@ -209,34 +181,22 @@ def _read_part(part: FoundPart, given: Path, book: ErrataBook, missing: MissingF
     name, found = part.spec.variant, part.found
     if found is None:
         empty = FoundLayout(given.absolute(), part.spec.layouts[0], False, ())
-        reading = _read_rows(_Source(part.spec, empty, book, missing), given, part.sheet)
+        reading = _read_rows(Source(part.spec, empty, book, missing), given, part.sheet)
         return replace(reading, notes=(f"{name}: no folders, only the sheet {part.sheet}",))
-    source = _Source(part.spec, found, book, missing)
+    source = Source(part.spec, found, book, missing)
     if part.sheet is not None:
         return _read_rows(source, given, part.sheet)
-    clips = [_clip_without_row(source, folder) for folder in found.clips]
+    clips = [clip_without_row(source, folder) for folder in found.clips]
     return _reading(source, clips, None, 0, len(clips), (f"{name}: no coding sheet was found",))
 
 
-def _read_folders(source: _Source) -> DatabaseReading:
+def _read_folders(source: Source) -> DatabaseReading:
     """Read a database whose folders are the annotation: onset is the first file, offset the last."""
-    clips = [_clip_of_folder(source, folder) for folder in source.found.clips]
+    clips = [clip_of_folder(source, folder) for folder in source.found.clips]
     return _reading(source, clips, None, 0, len(clips), ())
 
 
-def _clip_of_folder(source: _Source, folder: ClipFolder) -> Clip:
-    frames, notes = source.frames(folder)
-    first, last = (frames.numbers[0], frames.numbers[-1]) if frames.numbers else (None, None)
-    name = ClipName(folder.subject, folder.clip)
-    cells: dict[str, Cell] = {"onset": first, "offset": last, "emotion": folder.emotion}
-    cells, applied = source.book.apply(name.key, cells, on_disk=frames.numbers)
-    clip = _clip(source.spec, name, cells, applied, frames, notes)
-    if not frames.numbers:
-        return clip.excluded(_empty(clip, folder))
-    return _finished(source, clip)
-
-
-def _read_rows(source: _Source, given: Path, annotations: Path | None) -> DatabaseReading:
+def _read_rows(source: Source, given: Path, annotations: Path | None) -> DatabaseReading:
     spec, found = source.spec, source.found
     if spec.sheet is None:
         raise UsageError(f"{spec.title} has no coding sheet")
@@ -249,10 +209,10 @@ def _read_rows(source: _Source, given: Path, annotations: Path | None) -> Databa
     if names and found.clips and not any(folders):
         raise _nothing_matches(sheet, found)
     rows = zip(sheet.rows, names, folders, _first_rows([name.clip for name in names], sheet.rows), strict=True)
-    clips = [_clip_of_row(source, row, name, folder, first) for row, name, folder, first in rows]
+    clips = [clip_of_row(source, row, name, folder, first) for row, name, folder, first in rows]
     taken = {folder.path for folder in folders if folder}
     strays = [folder for folder in found.clips if folder.path not in taken]
-    clips += [_clip_without_row(source, folder) for folder in strays]
+    clips += [clip_without_row(source, folder) for folder in strays]
     unused_notes = (f"another coding sheet is there and not used: {path}" for path in unused)
     notes = (*sheet.notes, *other.notes, *unused_notes, *_cut_notes(found, clips))
     return _reading(source, clips, sheet, sheet.row_count, len(strays), notes)
@@ -266,7 +226,7 @@ def _cut_notes(found: FoundLayout, clips: list[Clip]) -> tuple[str, ...]:
 
 
 def _found_otherwise(
-    source: _Source, rows: tuple[SheetRow, ...], names: list[RowName], folders: list[ClipFolder | None]
+    source: Source, rows: tuple[SheetRow, ...], names: list[RowName], folders: list[ClipFolder | None]
 ) -> list[ClipFolder | None]:
     """Look for the folders of rows that have none: under the name that a correction gives, or by their frames."""
     lost = [place for place, folder in enumerate(folders) if folder is None]
@@ -281,7 +241,7 @@ def _found_otherwise(
     return found
 
 
-def _recording_of(source: _Source, row: SheetRow, names: RowName) -> ClipFolder | None:
+def _recording_of(source: Source, row: SheetRow, names: RowName) -> ClipFolder | None:
     """Return the recording of the row's subject that has the row's frames."""
     onset, subject = frame_number(row.cells.get("onset")), subject_key(names.clip.subject)
     own = (folder for folder in source.found.clips if subject_key(folder.subject) == subject)
@@ -299,172 +259,8 @@ def _first_rows(names: list[ClipName], rows: tuple[SheetRow, ...]) -> list[int |
     return firsts
 
 
-def _clip_of_row(source: _Source, row: SheetRow, names: RowName, folder: ClipFolder | None, first: int | None) -> Clip:
-    name = names.clip
-    frames, notes = source.frames(folder) if folder else (FrameSet(), [])
-    notes += row.notes
-    if folder:
-        notes += _differently_written(source, row, names.folder, folder)
-    cells, applied = source.book.apply(name.key, row.cells, on_disk=frames.numbers)
-    name = _renamed(source.spec, name, row, cells)
-    if source.found.layout.shared and folder:
-        notes.append(f"{CUT} {folder.path}, {_span(frames)}")
-    clip = _clip(source.spec, name, cells, applied, frames, notes)
-    clip = replace(clip, variant=names.kind or clip.variant)
-    if first is not None:
-        clip = replace(clip, clip=f"{clip.clip} (row {row.number})")
-        return clip.excluded(f"named twice in the sheet: rows {first} and {row.number}")
-    reason = _unusable(source.spec, row, names, folder, clip)
-    clip = clip.excluded(reason) if reason else _finished(source, clip)
-    # A recording's numbers stand with the clips that are cut out of it, not with those that cannot be.
-    whole = source.found.layout.shared and clip.status == "excluded"
-    return replace(clip, frames=FrameSet(clip.frames.pattern)) if whole else clip
-
-
-def _span(frames: FrameSet) -> str:
-    return f"frames {frames.numbers[0]}-{frames.numbers[-1]}" if frames.numbers else "no frames"
-
-
-def _renamed(spec: DatabaseSpec, name: ClipName, row: SheetRow, cells: dict[str, Cell]) -> ClipName:
-    """Name a clip after its corrected cells, so that repaired and other copies of a sheet name it alike."""
-    if spec.sheet is None:
-        return name
-    before, after = (clip_id(spec.sheet, values) for values in (row.cells, cells))
-    return name if before == after else replace(name, clip=name.clip.replace(before, after, 1))
-
-
-def _differently_written(source: _Source, row: SheetRow, name: ClipName, folder: ClipFolder) -> list[str]:
-    """Return notes on what a folder's place says otherwise than its row."""
-    notes = []
-    layout = source.found.layout
-    subject = source.spec.subject_name(name.subject, layout)
-    if layout.global_numbers and name_key(folder.clip) != name_key(name.clip):
-        notes.append(f"lies in the recording {folder.path}")
-    elif (folder.subject, folder.clip) != (subject, name.clip):
-        notes.append(f"the folder is written {folder.path}")
-    said, lies = row.text("emotion"), folder.emotion
-    if said and lies and emotion_word(said) != emotion_word(lies):
-        notes.append(f"the sheet says {said}, the folder {lies}: the sheet counts")
-    length = frame_number(row.cells.get("duration"))
-    onset, offset = (frame_number(row.cells.get(field)) for field in ("onset", "offset"))
-    if None not in (length, onset, offset) and length != (offset or 0) - (onset or 0) + 1:
-        notes.append(
-            f"the duration {length} in the sheet is not offset - onset + 1 = {(offset or 0) - (onset or 0) + 1}"
-        )
-    return notes
-
-
-def _unusable(spec: DatabaseSpec, row: SheetRow, names: RowName, folder: ClipFolder | None, clip: Clip) -> str:
-    """Return why a row of the sheet cannot be used, or an empty text."""
-    name = names.clip
-    if not name.subject:
-        return f"no subject in the sheet: row {row.number}"
-    if max(len(name.subject), len(name.clip)) > _LONGEST_NAME:
-        return f"no clip's name in the sheet: row {row.number}"
-    if folder is None:
-        return f"no frames on disk: looked for {spec.subject_name(name.subject)}/{names.folder.clip}"
-    if not clip.frames.numbers:
-        return _empty(clip, folder)
-    return "" if clip.onset is not None else f"no onset in the sheet: row {row.number} says {row.text('onset')!r}"
-
-
-def _empty(clip: Clip, folder: ClipFolder) -> str:
-    why = f"the folder {folder.path} holds no image"
-    return "no frames on disk: " + next((note for note in clip.notes if note.startswith("the video")), why)
-
-
-def _clip_without_row(source: _Source, folder: ClipFolder) -> Clip:
-    frames, notes = source.frames(folder)
-    clip = _clip(source.spec, ClipName(folder.subject, folder.clip), {}, [], frames, notes)
-    if source.found.layout.shared:
-        clip = replace(clip, frames=FrameSet(frames.pattern))
-        return clip.excluded(f"no row in the sheet: nothing is coded in the recording {folder.path}, {_span(frames)}")
-    return clip.excluded(f"no row in the sheet: the folder {folder.path} has frames {frames.ranges() or 'none'}")
-
-
-def _clip(
-    spec: DatabaseSpec,
-    name: ClipName,
-    cells: dict[str, Cell],
-    applied: list[Erratum],
-    frames: FrameSet,
-    notes: list[str],
-) -> Clip:
-    """Make the record of a clip from its cells, unchecked."""
-    numbers = {field: frame_number(cells.get(field)) for field in ("onset", "apex", "offset")}
-    unread = [_unread(field, cells.get(field)) for field, number in numbers.items() if number is None]
-    units = cell_text(cells.get("action_units"))
-    published = roman_class(cell_text(cells.get("objective_class")))
-    derived = "" if published or not parse_action_units(units) else objective_class(units)
-    return Clip(
-        database=spec.id,
-        subject=_name(spec.subject_name(name.subject[:_LONGEST_NAME])) or "unknown",
-        clip=_name(name.clip[:_LONGEST_NAME]) or "unnamed",
-        person=person_of(spec.persons, name.subject[:_LONGEST_NAME]),
-        variant=spec.variant,
-        frames=frames,
-        onset=numbers["onset"],
-        apex=numbers["apex"],
-        offset=numbers["offset"],
-        fps=_fps(spec, cells.get("fps")),
-        emotion=cell_text(cells.get("emotion")),
-        action_units=units,
-        objective_class=published or derived,
-        objective_source="published" if published else "derived" if derived else "",
-        apex_source=_apex_source(numbers["apex"], applied),
-        errata=tuple(plain_note(erratum.label) for erratum in applied),
-        notes=tuple(plain_note(note) for note in [*notes, *(note for note in unread if note), *_remarks(cells)]),
-    )
-
-
-def _remarks(cells: dict[str, Cell]) -> list[str]:
-    """Return what a row says beside what the manifest has columns for, and odd spellings of what it has."""
-    said = {field: cell_text(cells.get(field)) for field in ("apex", "apex_last", "self_report", "action_units")}
-    remarks = []
-    if said["apex_last"] not in ("", said["apex"]) and not is_not_annotated(said["apex_last"]):
-        remarks.append(f"the apex lasts until {said['apex_last']}")
-    if said["self_report"]:
-        remarks.append(f"self-report: {said['self_report']}")
-    if "\uff0c" in said["action_units"]:
-        remarks.append("the action units are joined by a full-width comma")
-    return remarks
-
-
-def _name(text: str) -> str:
-    """Return a name that may stand in an id, whose separator is the slash, and is no step up a path."""
-    plain = "".join(letter if letter.isprintable() and letter not in "/\\" else "_" for letter in text)
-    return plain if plain.strip(". ") else plain.replace(".", "_")
-
-
-def _unread(field: str, cell: Cell) -> str:
-    if is_not_annotated(cell):
-        return ""
-    return f"the {field} cell {cell_text(cell)[:40]!r} is no frame number"
-
-
-def _fps(spec: DatabaseSpec, cell: Cell) -> float:
-    text = cell_text(cell)
-    return float(text) if text.isdecimal() and int(text) else spec.fps
-
-
-def _apex_source(apex: int | None, applied: list[Erratum]) -> ApexSource:
-    if apex is None:
-        return "none"
-    return "errata" if any(erratum.field == "apex" for erratum in applied) else "annotated"
-
-
-def _finished(source: _Source, clip: Clip) -> Clip:
-    clip = check_keyframes(fitted(clip, source.spec, source.found.layout), source.missing)
-    if source.spec.apex != "midpoint" or clip.status != "ok" or clip.onset is None or clip.offset is None:
-        return clip
-    if clip.apex is not None:
-        return clip
-    apex = midpoint(clip.frames, clip.onset, clip.offset)
-    return replace(clip, apex=apex, apex_source="midpoint")
-
-
 def _reading(
-    source: _Source,
+    source: Source,
     clips: list[Clip],
     sheet: CodingSheet | None,
     rows: int,
@@ -498,7 +294,7 @@ def _experimental(spec: DatabaseSpec) -> tuple[str, ...]:
     return (f"support of {spec.title} is experimental: {spec.experimental}",) if spec.experimental else ()
 
 
-def _settled_layout(source: _Source, clips: list[Clip]) -> tuple[str, tuple[str, ...]]:
+def _settled_layout(source: Source, clips: list[Clip]) -> tuple[str, tuple[str, ...]]:
     """Tell whole recordings from selected frames by what lies before the onsets, where no name told."""
     chosen = source.found.layout
     twins = [

@@ -14,7 +14,7 @@ from merprep.databases import DatabaseReading, load_row_corrections, read_databa
 from merprep.databases.checking import LEVELS, FrameCheck, Verify, check_frames
 from merprep.databases.errata import ErrataPolicy
 from merprep.databases.keyframes import MissingFrames
-from merprep.databases.reading import CUT
+from merprep.databases.clip_making import CUT
 from merprep.databases.sheet import CodingSheet
 from merprep.errors import DatabaseError, UsageError
 from merprep.labels import CountTable, count_table, scheme
