@@ -101,9 +101,7 @@ def make_demo_features(
     clock.lap("ingest")
     path, report = stages.flow(workspace, progress=progress)
     counts = report.counts()
-    say(
-        f"aligned {counts['done']} of {counts['in']} clips, computed flow and strain in {clock.lap('flow'):.0f} s"
-    )
+    say(f"aligned {counts['done']} of {counts['in']} clips, computed flow and strain in {clock.lap('flow'):.0f} s")
     return workspace, path, clock.seconds
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from merprep.databases import DatabaseReading, load_row_corrections, read_database, spec
 from merprep.databases.checking import LEVELS, FrameCheck, Verify, check_frames
+from merprep.databases.clip_making import CUT
 from merprep.databases.errata import ErrataPolicy
 from merprep.databases.keyframes import MissingFrames
-from merprep.databases.clip_making import CUT
 from merprep.databases.sheet import CodingSheet
 from merprep.errors import DatabaseError, UsageError
 from merprep.labels import CountTable, count_table, scheme
