@@ -13,7 +13,7 @@ from merprep.faces.backends import backend as backend_named
 from merprep.faces.backends.base import FaceBox
 from merprep.faces.config import AlignConfig
 from merprep.faces.finding import FoundFace, find_face
-from merprep.faces.geometry import apply, face_transform
+from merprep.faces.geometry import apply, face_transform, resize_transform
 from merprep.faces.images import Image, checked
 from merprep.faces.warp import warp
 
@@ -37,7 +37,7 @@ class AlignedFace:
     box : FaceBox
         Of the face in the original image.
     faces : int
-        How many faces were found; the largest is aligned.
+        How many faces were found; which is aligned is `AlignConfig.person`.
     residual : float
         Root mean square distance of the expression-stable points from their places, px of the aligned face.
     attempt : str
@@ -73,7 +73,13 @@ class AlignedClip:
 
 
 def align(
-    image: Image, backend: str = "auto", *, config: AlignConfig | None = None, where: str | None = None
+    image: Image,
+    backend: str = "auto",
+    *,
+    config: AlignConfig | None = None,
+    name: str | None = None,
+    where: str | None = None,
+    device: str = "auto",
 ) -> AlignedFace:
     """Find the face of a picture and bring it into the common geometry.
 
@@ -85,8 +91,12 @@ def align(
         What finds the landmarks (ignored where `config` is given).
     config : AlignConfig, optional
         Size, geometry and interpolation.
+    name : str, optional
+        Under which ``precomputed`` landmarks know the image; `where` if not given.
     where : str, optional
         The image's name, for messages.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``, for backends whose network can use one.
 
     Returns
     -------
@@ -109,11 +119,17 @@ def align(
     ((224, 224, 3), (478, 2))
     """
     settings = config or AlignConfig(backend=backend)
-    return _aligned(checked(image, where=where), settings, where=where)
+    return _aligned(checked(image, where=where), settings, name=name, where=where, device=device)
 
 
 def align_clip(
-    frames: Sequence[Image], reference: int = 0, config: AlignConfig | None = None, *, where: str | None = None
+    frames: Sequence[Image],
+    reference: int = 0,
+    config: AlignConfig | None = None,
+    *,
+    name: str | None = None,
+    where: str | None = None,
+    device: str = "auto",
 ) -> AlignedClip:
     """Align all frames of a clip by the one transform that its reference frame gives.
 
@@ -127,8 +143,10 @@ def align_clip(
     reference : int
         Index of the frame whose landmarks count, usually the onset.
     config : AlignConfig, optional
-    where : str, optional
-        The reference frame's name, for messages.
+        With ``refine="ecc"`` the head's motion is taken out of each frame, too.
+    name, where : str, optional
+        As for `align`; of the reference frame.
+    device : str
 
     Returns
     -------
@@ -148,20 +166,48 @@ def align_clip(
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
         raise ImageError("The frames of the clip differ in shape", where=where, found=str(sorted(shapes, key=str)))
-    face = _aligned(images[reference], settings, where=where)
+    face = _aligned(images[reference], settings, name=name, where=where, device=device)
     index = reference % len(images)
     warped = [
-        face.image
-        if number == index
-        else warp(image, face.transform, settings.size, interpolation=settings.interpolation)
+        face.image if number == index else warp_frame(image, face.image, face.transform, settings)
         for number, image in enumerate(images)
     ]
     return AlignedClip(np.stack(warped), face)
 
 
-def _aligned(image: Image, config: AlignConfig, *, where: str | None) -> AlignedFace:
-    found: FoundFace = find_face(image, backend_named(config.backend), where=where)
+def warp_frame(
+    image: Image, reference: NDArray[np.uint8], transform: NDArray[np.float64], config: AlignConfig
+) -> NDArray[np.uint8]:
+    """Warp another frame of a clip by the clip's transform, from the original pixels by one interpolation.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, 3) uint8
+    reference : (S, S) or (S, S, 3) uint8
+        The aligned reference frame, which a refinement brings the frame onto.
+    transform : (2, 3) float64
+        The clip's.
+    config : AlignConfig
+
+    Returns
+    -------
+    (S, S) or (S, S, 3) uint8
+    """
+    warped = warp(image, transform, config.size, interpolation=config.interpolation)
+    if config.refine == "none":
+        return warped
+    from merprep.faces.refinement import refined_transform
+
+    refined = refined_transform(reference, warped, transform, config)
+    return warp(image, refined, config.size, interpolation=config.interpolation)
+
+
+def _aligned(image: Image, config: AlignConfig, *, name: str | None, where: str | None, device: str) -> AlignedFace:
+    finder = backend_named(config.backend, device=device, landmarks=config.landmarks)
+    found: FoundFace = find_face(image, finder, person=config.person, name=name, where=where)
     transform, residual = face_transform(found.face.landmarks, found.face.scheme, config)
+    if config.backend == "none":
+        transform = resize_transform(image.shape, config.size)
     return AlignedFace(
         image=warp(image, transform, config.size, interpolation=config.interpolation),
         landmarks=apply(transform, found.face.landmarks).astype(np.float32),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from merprep.config import StageConfig
 
@@ -27,6 +29,16 @@ class AlignConfig(StageConfig):
         Room added around that on each side, as a part of `size`; the face shrinks accordingly.
     interpolation : str
         ``cubic`` (a = -0.5, at exact positions) or ``linear``.
+    person : {"largest", "central"} or int
+        Which of several faces: the largest, the one nearest to the middle of the image, or by its number from the
+        left, from 0.
+    refine : {"none", "ecc"}
+        ``ecc`` takes the head's own motion out of each frame, by the skin that expressions hardly move
+        (`merprep.faces.refinement`).
+    landmarks : str
+        The file of landmarks that the backend ``precomputed`` reads.
+    landmarks_sha256 : str
+        Its SHA-256, filled in, so that another content is another configuration.
 
     Examples
     --------
@@ -40,6 +52,10 @@ class AlignConfig(StageConfig):
     eye_height: float = Field(default=0.25, ge=0.0, le=0.8)
     margin: float = Field(default=0.0, ge=0.0, le=1.0)
     interpolation: Literal["cubic", "linear"] = "cubic"
+    person: Literal["largest", "central"] | Annotated[int, Field(ge=0)] = "largest"
+    refine: Literal["none", "ecc"] = "none"
+    landmarks: str = ""
+    landmarks_sha256: str = ""
 
     @field_validator("backend")
     @classmethod
@@ -48,3 +64,12 @@ class AlignConfig(StageConfig):
         from merprep.faces.backends import resolve
 
         return resolve(name)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _landmarks_by_content(cls, values: Any) -> Any:
+        # A file that is gone keeps the digest it had: configurations are also read back from finished files.
+        path = Path(str(values.get("landmarks") or "")) if isinstance(values, dict) else Path()
+        if path.is_file():
+            return {**values, "landmarks_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        return values

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from merprep.errors import FaceError
-from merprep.faces.backends.base import Backend, DetectedFace, FaceBox, Image
+from merprep.faces.backends.base import Backend, DetectedFace, FaceBox, Image, KnownFaces
 from merprep.faces.geometry import Affine, apply
 
 
@@ -20,7 +20,7 @@ class FoundFace:
     face : DetectedFace
         In pixels of the image as it was given.
     faces : int
-        How many there were; the largest is taken.
+        How many there were.
     attempt : str
         What led to it: ``as it is``, or the step of the ladder.
     """
@@ -59,13 +59,25 @@ _LADDER = (
 )
 
 
-def find_face(image: Image, backend: Backend, *, where: str | None = None) -> FoundFace:
-    """Find the largest face of an image and its landmarks.
+def find_face(
+    image: Image,
+    backend: Backend,
+    *,
+    person: str | int = "largest",
+    name: str | None = None,
+    where: str | None = None,
+) -> FoundFace:
+    """Find one face of an image and its landmarks.
 
     Parameters
     ----------
     image : (H, W) or (H, W, 3) uint8
     backend : Backend
+    person : {"largest", "central"} or int
+        Which of several: the largest, that nearest to the middle of the image, or by its number from the left,
+        from 0.
+    name : str, optional
+        Under which a backend that knows faces by name knows this one; `where` if not given.
     where : str, optional
         The image's name, for the message.
 
@@ -78,31 +90,45 @@ def find_face(image: Image, backend: Backend, *, where: str | None = None) -> Fo
     FaceError
         Where there is none, after everything on the ladder was tried.
     """
-    tried = []
+    if isinstance(backend, KnownFaces):
+        return FoundFace(backend.known(name or where or ""), 1, "as it is")
+    tried, most = [], 0
     for attempt in _LADDER:
         if not attempt.sides[0] <= max(image.shape[:2]) <= attempt.sides[1]:
             continue
         tried.append(attempt.name)
-        found = _look(image, backend, attempt)
+        found, faces = _look(image, backend, attempt, person)
+        most = max(most, faces)
         if found is not None:
             return found
     raise FaceError(
-        "No face was found",
+        "No face was found" if most == 0 or isinstance(person, str) else f"There is no face number {person}",
         where=where,
         found=f"an image of {image.shape[1]} x {image.shape[0]} px, mean grey level {image.mean():.0f}; "
-        f"looked for {', '.join(tried)}",
+        f"{f'{most} detected; ' if most else ''}looked for {', '.join(tried)}",
         mend="look at the image; if there is a face, give landmarks of your own or crop it closer",
     )
 
 
-def _look(image: Image, backend: Backend, attempt: _Attempt) -> FoundFace | None:
+def _look(image: Image, backend: Backend, attempt: _Attempt, person: str | int) -> tuple[FoundFace | None, int]:
     changed, back = _changed(image, attempt)
     boxes = backend.find(changed, detail=attempt.detail)
-    for box in boxes:
+    for box in _preferred(boxes, person, back, image):
         face = backend.mark(changed, box)
         if face is not None and np.isfinite(face.landmarks).all():
-            return FoundFace(_undone(face, back), len(boxes), attempt.name)
-    return None
+            return FoundFace(_undone(face, back), len(boxes), attempt.name), len(boxes)
+    return None, len(boxes)
+
+
+def _preferred(boxes: list[FaceBox], person: str | int, back: Affine, image: Image) -> list[FaceBox]:
+    """Return the boxes in the order in which they are tried; one only where it is asked for by number."""
+    places = {box: apply(back, box.centre[np.newaxis])[0] for box in boxes}  # in the image as it was given
+    if isinstance(person, int):
+        return sorted(boxes, key=lambda box: float(places[box][0]))[person : person + 1]
+    if person == "central":
+        middle = (np.array([image.shape[1], image.shape[0]]) - 1) / 2
+        return sorted(boxes, key=lambda box: float(np.linalg.norm(places[box] - middle)))
+    return boxes
 
 
 def _changed(image: Image, attempt: _Attempt) -> tuple[Image, Affine]:

@@ -120,6 +120,28 @@ def face_transform(landmarks: Points, scheme: str, config: AlignConfig) -> tuple
     return transform, float(np.sqrt((distances**2).mean()))
 
 
+def resize_transform(shape: tuple[int, ...], size: int) -> Affine:
+    """Return the transform that only resizes: the whole image, its longer side as long as the square, in its middle.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (H, W) or (H, W, 3) of the image.
+    size : int
+        Side of the square, px.
+
+    Examples
+    --------
+    >>> resize_transform((100, 200), 100).tolist()
+    [[0.5, 0.0, -0.25], [0.0, 0.5, 24.75]]
+    """
+    height, width = shape[:2]
+    scale = size / max(height, width)
+    # Edges are kept, not pixel centres: those lie half a pixel inside.
+    left, top = ((size - scale * side) / 2 + scale / 2 - 0.5 for side in (width, height))
+    return np.array([[scale, 0.0, left], [0.0, scale, top]])
+
+
 def apply(transform: Affine, points: Points) -> Points:
     """Apply an affine transform (2, 3) to points (K, 2).
 

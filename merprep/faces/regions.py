@@ -17,6 +17,20 @@ _POINTS: dict[str, dict[str, tuple[int, ...]]] = {
         "image_left_mouth": (61,),
         "image_right_mouth": (291,),
     },
+    "ibug68": {
+        "image_left_eye": (36, 39),
+        "image_right_eye": (42, 45),
+        "nose": (30,),
+        "image_left_mouth": (48,),
+        "image_right_mouth": (54,),
+    },
+    "five": {
+        "image_left_eye": (0,),
+        "image_right_eye": (1,),
+        "nose": (2,),
+        "image_left_mouth": (3,),
+        "image_right_mouth": (4,),
+    },
 }
 
 

@@ -8,14 +8,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from merprep.config import canonical_json, short_hash
 from merprep.errors import ImageError, StoreError, UsageError
 from merprep.faces.backends import backend, scheme_of
 from merprep.faces.config import AlignConfig
+from merprep.faces.regions import region_points
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.runner import KEPT, SkipClip, run_clips
@@ -23,6 +25,9 @@ from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
 from merprep.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from merprep.faces.alignment import AlignedFace
 
 Frames = Literal["key", "all"]
 Stamps = dict[int, tuple[int, int]]
@@ -67,7 +72,7 @@ def align(
         Worker processes; None takes one a core, or fewer where there are few clips.
     progress : Progress, optional
     device : str
-        For backends with a network that can use it; ``mesh`` runs on the CPU.
+        For backends with a network that can use it (``fan``); ``mesh`` runs on the CPU.
 
     Returns
     -------
@@ -95,12 +100,13 @@ def align(
     tasks = {clip.id: _task(clip, roots, frames) for clip in manifest.clips}
     kept = _kept(final, manifest.clips, tasks)
     if any(not task.reason and name not in kept for name, task in tasks.items()):
-        backend(settings.backend)  # fetches missing weights once, and fails here rather than at every clip
+        # Fetches missing weights once, and fails here rather than at every clip.
+        backend(settings.backend, device=device, landmarks=settings.landmarks)
     parts = Parts(workspace.parts_folder(final))
     outcomes = run_clips(
         "align",
         manifest.clips,
-        partial(_align_clip, roots=roots, frames=frames, config=settings),
+        partial(_align_clip, roots=roots, frames=frames, config=settings, device=device),
         parts,
         {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips},
         kept=kept,
@@ -164,26 +170,29 @@ def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, _Task]) -> set
         }
 
 
-def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config: AlignConfig) -> Arrays:
+def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config: AlignConfig, device: str) -> Arrays:
     """Find the face of the onset frame and warp the frames wanted, one after the other."""
     from merprep.faces.alignment import align as align_face
+    from merprep.faces.alignment import warp_frame
     from merprep.faces.reading import read_frames
-    from merprep.faces.warp import warp
 
     task = _task(clip, roots, frames)
     if task.reason or clip.onset is None:
         raise SkipClip(task.reason)
     root = roots[clip.database]
     onset = next(read_frames(root, clip.frames, [clip.onset]))
-    face = align_face(onset, config=config, where=clip.frames.path(clip.onset))
+    face = align_face(onset, config=config, name=clip.id, where=clip.frames.path(clip.onset), device=device)
     warped = []
     wanted = sorted(task.stamps)
     others = read_frames(root, clip.frames, [number for number in wanted if number != clip.onset])
     for number in wanted:
-        image = onset if number == clip.onset else next(others)
+        if number == clip.onset:
+            warped.append(face.image)
+            continue
+        image = next(others)
         if image.shape != onset.shape:
             raise _other_shape(clip, number, image.shape, onset.shape)
-        warped.append(warp(image, face.transform, config.size, interpolation=config.interpolation))
+        warped.append(warp_frame(image, face.image, face.transform, config))
     return ClipFaces(
         frames=np.stack(warped),
         numbers=np.array(sorted(task.stamps), np.int64),
@@ -196,7 +205,22 @@ def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config
         faces=face.faces,
         reference=clip.onset,
         attempt=face.attempt,
+        flags="; ".join(_flags(face, warped, wanted)),
     ).arrays()
+
+
+def _flags(face: AlignedFace, warped: list[NDArray[np.uint8]], numbers: list[int]) -> tuple[str, ...]:
+    from merprep.faces.quality import flags, turn_of
+
+    points = region_points(face.landmarks, face.scheme)
+    return flags(
+        score=face.score,
+        turn=turn_of(points["image_left_eye"], points["image_right_eye"]),
+        residual=face.residual if face.backend != "none" else 0.0,
+        image=face.image,
+        frames=warped,
+        numbers=numbers,
+    )
 
 
 def _other_shape(clip: Clip, number: int, found: tuple[int, ...], expected: tuple[int, ...]) -> ImageError:
@@ -240,9 +264,8 @@ def _gather(final: Path, config: AlignConfig, done: list[Clip], source: _Source)
     if not done:
         return
     if source.kept != {clip.id for clip in done} or not _says(final, done):
-        header = AlignedHeader(
-            config.model_dump(mode="json"), scheme_of(config.backend), {"manifest": Manifest(tuple(done)).digest()}
-        )
+        scheme = scheme_of(config.backend) or backend(config.backend, landmarks=config.landmarks).scheme
+        header = AlignedHeader(config.model_dump(mode="json"), scheme, {"manifest": Manifest(tuple(done)).digest()})
         write_aligned(final, header, source.rows(done))
     source.parts.clear()
 
@@ -263,14 +286,18 @@ def _remarked(final: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome
     with open_aligned(final) as file:
         for name, outcome in outcomes.items():
             if outcome.state == "done":
-                remark = _remark(file.faces_found(name), file.attempt(name))
+                person = str(file.config.get("person", "largest"))
+                remark = _remark(file.faces_found(name), person, file.attempt(name), file.flags(name))
                 remarked[name] = replace(outcome, reason="; ".join(part for part in (remark, outcome.reason) if part))
     return remarked
 
 
-def _remark(faces: int, attempt: str) -> str:
-    parts = [f"{faces} faces in the onset frame: the largest was taken"] if faces > 1 else []
-    return "; ".join([*parts, *([f"face found only {attempt}"] if attempt != "as it is" else [])])
+def _remark(faces: int, person: str, attempt: str, flags: str) -> str:
+    taken = f"number {person} from the left" if person.isdigit() else f"the {person.replace('central', 'most central')}"
+    parts = [f"{faces} faces in the onset frame: {taken} was taken"] if faces > 1 else []
+    return "; ".join(
+        [*parts, *([f"face found only {attempt}"] if attempt != "as it is" else []), *filter(None, [flags])]
+    )
 
 
 def _note_in_manifest(workspace: Workspace, manifest: Manifest, outcomes: Mapping[str, Outcome]) -> None:

@@ -9,7 +9,7 @@ Layout::
         stamps      (T, 2) int64, size in bytes and time of change (ns) of each frame's file
         landmarks   (P, 2) float32, (x, y) in aligned pixels, of the reference frame
         transform   (2, 3) float64, from the original frames to the aligned ones
-        attrs       score, box, faces, residual, attempt, reference, digest
+        attrs       score, box, faces, residual, attempt, flags, reference, digest
     root attributes                     as in a feature file, and scheme
 """
 
@@ -34,6 +34,7 @@ from merprep.store.workspace import written_whole
 
 _DEPTH = 2  # slashes in database/subject/clip
 _ARRAYS = ("frames", "numbers", "stamps", "landmarks", "transform")
+_TEXTS = ("attempt", "flags")
 _NUMBERS = ("score", "residual", "faces", "reference", "box")
 
 
@@ -80,11 +81,13 @@ class ClipFaces:
     box : (4,) float64
         The face in the reference frame: x, y, width, height, px.
     faces : int
-        How many faces the reference frame shows; the largest was taken.
+        How many faces the reference frame shows; which was taken is in the configuration (`person`).
     reference : int
         File number of the frame whose landmarks count.
     attempt : str
         How the face was found.
+    flags : str
+        What is doubtful, ``; `` between the parts; empty where all is well.
     """
 
     frames: NDArray[np.uint8]
@@ -98,10 +101,11 @@ class ClipFaces:
     faces: int
     reference: int
     attempt: str
+    flags: str = ""
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return everything as named arrays, as parts keep it."""
-        return {name: np.asarray(getattr(self, name)) for name in (*_ARRAYS, *_NUMBERS, "attempt")}
+        return {name: np.asarray(getattr(self, name)) for name in (*_ARRAYS, *_NUMBERS, *_TEXTS)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> ClipFaces:
@@ -114,6 +118,7 @@ class ClipFaces:
             faces=int(cast("Any", arrays["faces"])),
             reference=int(cast("Any", arrays["reference"])),
             attempt=str(arrays["attempt"]),
+            flags=str(arrays.get("flags", "")),
         )
 
     @property
@@ -157,7 +162,8 @@ def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
         group.create_dataset(name, data=array, chunks=chunks, track_times=False)
     for name in _NUMBERS:
         group.attrs[name] = getattr(faces, name)
-    group.attrs["attempt"] = faces.attempt
+    for name in _TEXTS:
+        group.attrs[name] = getattr(faces, name)
     group.attrs["digest"] = faces.digest
 
 
@@ -242,7 +248,7 @@ class AlignedFile(ClipFile):
         """Return everything that the file has of one clip."""
         group = self._group(clip_id)
         arrays = {name: group[name][:] for name in _ARRAYS}
-        arrays.update({name: np.asarray(group.attrs[name]) for name in (*_NUMBERS, "attempt")})
+        arrays.update({name: np.asarray(group.attrs.get(name, "")) for name in (*_NUMBERS, *_TEXTS)})
         return ClipFaces.from_arrays(arrays)
 
     def stamps(self, clip_id: str) -> dict[int, tuple[int, int]]:
@@ -263,6 +269,10 @@ class AlignedFile(ClipFile):
     def attempt(self, clip_id: str) -> str:
         """Return how the face was found (``as it is``, or after which change of the image)."""
         return str(self._group(clip_id).attrs["attempt"])
+
+    def flags(self, clip_id: str) -> str:
+        """Return what is doubtful about a clip, ``; `` between the parts; empty where all is well."""
+        return str(self._group(clip_id).attrs.get("flags", ""))
 
     def _group(self, clip_id: str) -> h5py.Group:
         if clip_id not in self:

@@ -37,8 +37,9 @@ def table() -> list[Weights]:
 def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = None) -> Path:
     """Return the file of some weights, fetching it where it is not here yet.
 
-    Looked for in the folder that ``MERPREP_WEIGHTS`` names, then in the cache; then its sources are asked in the
-    order of its table. Whatever is found is used only if its SHA-256 is the published one.
+    Looked for in the folder that ``MERPREP_WEIGHTS`` names, then in the cache, then, for files that torch's own
+    packages fetch, in ``$TORCH_HOME/hub/checkpoints``; then its sources are asked in the order of its table. Whatever
+    is found is used only if its SHA-256 is the published one.
 
     Parameters
     ----------
@@ -74,6 +75,9 @@ def fetch(name: str, *, progress: Progress | None = None, folder: Path | None = 
     damage = _damage(target, weights) if target.is_file() else ""
     if target.is_file() and not damage:
         return target
+    shared = _in_torch_hub(weights)
+    if shared is not None and not _damage(shared, weights):
+        return shared
     return _fetched(name, weights, target, damage, progress or Silent())
 
 
@@ -116,7 +120,7 @@ def add(path: Path, *, folder: Path | None = None) -> Path:
 
 
 def _row(name: str, weights: Entry) -> Weights:
-    candidates = [_in_own_folder(weights), cache_folder() / weights.file]
+    candidates = [_in_own_folder(weights), cache_folder() / weights.file, _in_torch_hub(weights)]
     path = next((path for path in candidates if path is not None and path.is_file()), None)
     sources = tuple(source.text for source in weights.sources)
     return Weights(
@@ -129,6 +133,15 @@ def _in_own_folder(weights: Entry) -> Path | None:
     folder = os.environ.get(OWN_FOLDER)
     path = Path(folder) / weights.file if folder else None
     return path if path is not None and path.is_file() else None
+
+
+def _in_torch_hub(weights: Entry) -> Path | None:
+    """Return the file in the folder that `torch.hub` downloads to, found without importing torch."""
+    if not weights.torch_hub:
+        return None
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    path = Path(os.environ.get("TORCH_HOME") or Path(cache) / "torch").expanduser() / "hub/checkpoints" / weights.file
+    return path if path.is_file() else None
 
 
 def _damage(path: Path, weights: Entry) -> str:
@@ -195,7 +208,8 @@ def _published_in(content: bytes, weights: Entry) -> bytes | None:
 
 
 def _expected(weights: Entry) -> str:
-    return f"{weights.file}, {weights.bytes} bytes with SHA-256 {weights.sha256}"
+    size = f"{weights.bytes} bytes with " if weights.bytes else ""
+    return f"{weights.file}, {size}SHA-256 {weights.sha256}"
 
 
 def _missing(name: str, weights: Entry, target: Path, tried: list[str]) -> WeightsError:

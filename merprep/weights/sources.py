@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import io
 import subprocess
 import sys
@@ -35,13 +36,18 @@ def read_source(source: Source, progress: Progress) -> bytes:
 
 
 def inner_file(content: bytes, members: tuple[str, ...]) -> bytes:
-    """Follow `members` into nested zip archives.
+    """Follow `members` into nested zip archives; a file packed with bzip2 is unpacked first.
 
     Raises
     ------
     WeightsError
-        Where the content is no archive, or has no such member.
+        Where the content is no archive, is damaged, or has no such member.
     """
+    if content.startswith(b"BZh"):
+        try:
+            content = bz2.decompress(content)
+        except (OSError, ValueError) as error:
+            raise WeightsError("the bzip2 file is damaged or cut off") from error
     for member in members:
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:

@@ -12,9 +12,14 @@ __all__ = ["Backend", "DetectedFace", "FaceBox", "backend", "names", "resolve", 
 
 DEFAULT = "mesh"
 
-# A new backend is one file with `SCHEME` and `create()`, and one line here.
+# A new backend is one file with `SCHEME` and `create(device)`, and one line here.
 _HOMES = {
+    "dlib": "merprep.faces.backends.dlib_68",
+    "fan": "merprep.faces.backends.fan",
+    "mediapipe": "merprep.faces.backends.mediapipe_tasks",
     "mesh": "merprep.faces.backends.mesh",
+    "none": "merprep.faces.backends.none",
+    "precomputed": "merprep.faces.backends.precomputed",
 }
 
 _created = threading.local()
@@ -46,7 +51,7 @@ def resolve(name: str) -> str:
 
 
 def scheme_of(name: str) -> str:
-    """Return what the landmarks of a backend are, without loading it.
+    """Return what the landmarks of a backend are, without loading it; empty where its file of landmarks decides.
 
     Examples
     --------
@@ -56,8 +61,16 @@ def scheme_of(name: str) -> str:
     return str(importlib.import_module(_HOMES[resolve(name)]).SCHEME)
 
 
-def backend(name: str = "auto") -> Backend:
+def backend(name: str = "auto", *, device: str = "auto", landmarks: str = "") -> Backend:
     """Return a backend, created once a thread (OpenCV's networks cannot be shared between threads).
+
+    Parameters
+    ----------
+    name : str
+    device : str
+        ``auto``, ``cpu`` or ``cuda``, for networks that can use one.
+    landmarks : str
+        The file that ``precomputed`` reads.
 
     Raises
     ------
@@ -65,10 +78,14 @@ def backend(name: str = "auto") -> Backend:
         Where there is no such backend.
     WeightsError
         Where its weights are missing and cannot be fetched.
+    MissingDependencyError
+        Where it needs a library that is not installed.
     """
     known = resolve(name)
+    key = f"{known} {device} {landmarks}"
     cache: dict[str, Backend] = _created.__dict__
-    if known not in cache:
-        created: Backend = importlib.import_module(_HOMES[known]).create()
-        cache[known] = created
-    return cache[known]
+    if key not in cache:
+        home = importlib.import_module(_HOMES[known])
+        created: Backend = home.create(landmarks) if known == "precomputed" else home.create(device)
+        cache[key] = created
+    return cache[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,3 +83,17 @@ class Backend(Protocol):
 
     def mark(self, image: Image, box: FaceBox) -> DetectedFace | None:
         """Return the face within a box with its landmarks, or None where it is no face after all."""
+
+
+@runtime_checkable
+class KnownFaces(Protocol):
+    """Knows the landmarks of an image by its name, so that nothing is looked for."""
+
+    def known(self, name: str) -> DetectedFace:
+        """Return the face of the image or clip of that name.
+
+        Raises
+        ------
+        FaceError
+            Where nothing is known of it.
+        """

@@ -26,7 +26,7 @@ _LEVEL = np.deg2rad(8.0)  # the mesh is exact for faces turned less than this
 _LEFT_EYE, _RIGHT_EYE = 33, 263  # outer corners, image-left and image-right in an upright face
 
 
-def create() -> MeshBackend:
+def create(device: str = "auto") -> MeshBackend:
     """Fetch the weights where they are missing, and load them."""
     return MeshBackend(weights.fetch("yunet"), weights.fetch("facemesh-v2"))
 
