@@ -60,6 +60,46 @@ def _flow_gpu(out: Output, device: str, folder: Path | None) -> None:
     out.document(result.as_json())
 
 
+def pipeline(
+    out: Output,
+    clips: Annotated[int, typer.Option(min=1, help="Rendered clips of 640 by 480, laid out as CASME II.")] = 255,
+    preset: Annotated[str, typer.Option(help="A preset of `merprep flow`.")] = "default",
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    out_file: _Csv = None,
+) -> None:
+    """Measure the whole line, from raw frames to a finished feature file, by stage and by step.
+
+    Example: merprep bench pipeline --clips 48
+    """
+    from merprep.bench.pipeline import pipeline as measure
+    from merprep.features import flow_preset
+
+    result = measure(clips, config=flow_preset(preset), jobs=jobs)
+    _table(out, "From raw frames to features, wall clock", result.stages)
+    _table(out, "One clip on one thread", result.steps)
+    _write(out, result.stages, out_file)
+    out.document({"stages": [asdict(row) for row in result.stages], "steps": [asdict(row) for row in result.steps]})
+
+
+def head_motion(
+    out: Output,
+    pairs: Annotated[int, typer.Option(min=1, help="Known fields in each cell.")] = 4,
+    seed: Annotated[int, typer.Option(help="The first field's seed.")] = 0,
+    model: Annotated[str, typer.Option(help="similarity or affine.")] = "similarity",
+    out_file: _Csv = None,
+) -> None:
+    """Measure what is left of a head's motion after it was removed, against heads that keep still.
+
+    Example: merprep bench head-motion --pairs 8
+    """
+    from merprep.bench.head_motion import head_motion_errors
+
+    rows = head_motion_errors(pairs=pairs, first_seed=seed, model=model)  # type: ignore[arg-type]
+    _table(out, "Relative EPE of facial motion beside a moving head", rows)
+    _write(out, rows, out_file)
+    out.document({"head_motion": [asdict(row) for row in rows]})
+
+
 def align(out: Output, out_file: _Csv = None) -> None:
     """Measure what alignment costs, and how still it holds a face that was shifted by a known part of a pixel.
 
@@ -104,5 +144,5 @@ def _write(out: Output, rows: Sequence[Any], path: Path | None) -> None:
     out.say(f"wrote {path}")
 
 
-for _function in (flow, align, train):
+for _function in (flow, head_motion, pipeline, align, train):
     add_command(app, _function)
