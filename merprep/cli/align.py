@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,9 +20,16 @@ class Frames(StrEnum):
 
 def align(
     out: Output,
-    backend: Annotated[str, typer.Option(help="Landmark backend; auto is mesh.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="auto (mesh), mesh, fan, mediapipe, dlib, precomputed or none (already registered).")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     frames: Annotated[Frames, typer.Option(help="Onset, apex and offset, or every frame.")] = Frames.key,
+    person: Annotated[
+        str, typer.Option(help="Of several faces: largest, central, or a number from the left, from 0.")
+    ] = "largest",
+    refine: Annotated[str, typer.Option(help="ecc takes the head's motion out of each frame; none.")] = "none",
+    landmarks: Annotated[Path | None, typer.Option(help="CSV of landmarks, for --backend precomputed.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
 ) -> None:
     """Align the faces of every clip: one transform a clip, from its onset frame, applied to all its frames.
@@ -31,7 +39,9 @@ def align(
     from merprep import stages
     from merprep.faces import AlignConfig
 
-    config = AlignConfig.read({"backend": backend}, where="merprep align")
+    settings = {"backend": backend, "person": int(person) if person.isdigit() else person, "refine": refine,
+                "landmarks": str(landmarks or "")}  # fmt: skip
+    config = AlignConfig.read(settings, where="merprep align")
     report = stages.align(out.workspace, config, frames=frames.value, jobs=jobs, device=device, progress=out.progress())
     out.stage(report)
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),

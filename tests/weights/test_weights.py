@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bz2
 import hashlib
 import http.server
 import io
@@ -36,6 +37,7 @@ def zipped(name: str, content: bytes) -> bytes:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("served")
     (folder / "good.bin").write_bytes(CONTENT)
+    (folder / "packed.bz2").write_bytes(bz2.compress(CONTENT))
     (folder / "wrong.bin").write_bytes(b"something else")
     (folder / "outer.zip").write_bytes(zipped("a/inner.zip", zipped("net.bin", CONTENT)))
 
@@ -181,3 +183,44 @@ def test_the_published_files_are_here_with_their_licence(mesh_weights: list[Path
     for path, row in zip(mesh_weights, rows.values(), strict=True):
         assert path.stat().st_size == row.bytes
         assert row.as_json()["path"] == str(path)
+
+
+def test_a_file_that_is_published_packed_is_unpacked_and_its_content_checked(
+    declare, server: str, tmp_path: Path
+) -> None:
+    declare(f'url = "{server}/packed.bz2"')
+    assert weights.fetch("net", folder=tmp_path / "cache").read_bytes() == CONTENT
+    (tmp_path / "by-hand.bz2").write_bytes(bz2.compress(CONTENT))
+    assert weights.add(tmp_path / "by-hand.bz2", folder=tmp_path / "other").read_bytes() == CONTENT
+    (tmp_path / "cut-off.bz2").write_bytes(bz2.compress(CONTENT)[:-5])
+    with pytest.raises(WeightsError, match="none of the published"):
+        weights.add(tmp_path / "cut-off.bz2", folder=tmp_path / "third")
+
+
+def test_a_file_that_torch_has_fetched_already_is_used_where_it_is(
+    declare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare()
+    table = tmp_path / "manifests" / "weights" / "net.toml"
+    table.write_text("torch_hub = true\n" + table.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    there = tmp_path / "torch" / "hub" / "checkpoints" / "net.bin"
+    there.parent.mkdir(parents=True)
+    there.write_bytes(CONTENT)
+    assert weights.fetch("net", folder=tmp_path / "cache") == there
+    there.write_bytes(CONTENT[1:])  # torch does not check; we do
+    with pytest.raises(WeightsError, match="not here"):
+        weights.fetch("net", folder=tmp_path / "cache")
+
+
+def test_missing_weights_of_fan_name_file_address_folder_and_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MERPREP_OFFLINE", "1")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        weights.fetch("fan-2d4", folder=tmp_path / "cache")
+    text = str(caught.value)
+    for part in ("2DFAN4-11f355bf06.pth.tar", "adrianbulat.com", str(tmp_path / "cache"), "11f355bf0693120222f5955c"):
+        assert part in text
+    assert " 0 bytes" not in text
