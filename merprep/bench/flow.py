@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from merprep.bench.known_motion import MotionPair, motion_pair, relative_epe
-from merprep.errors import UsageError
+from merprep.errors import FlowError, UsageError
 from merprep.flow import Estimator, estimator
 from merprep.progress import Progress, Silent
 from merprep.store.workspace import written_whole
@@ -34,6 +34,10 @@ class FlowAccuracy:
         Height and width, px.
     amplitude : float
         Peak of the true motion, px.
+    noise : float
+        Standard deviation, grey levels.
+    faces : int
+        How many faces the pairs show in turn; the first is the photograph.
     pairs : int
         How many fields were drawn.
     tvl1, opencv_tvl1, farneback, dis : float
@@ -44,6 +48,8 @@ class FlowAccuracy:
 
     size: int
     amplitude: float
+    noise: float
+    faces: int
     pairs: int
     tvl1: float
     opencv_tvl1: float
@@ -98,6 +104,29 @@ class FlowBench:
         _write(paths[1], self.cost)
         return paths
 
+    def write_figure(self, path: Path) -> Path:
+        """Draw the error of each method over the amplitude, one panel a size, and return the file's name.
+
+        The noise is that of the first cell of each size and amplitude.
+        """
+        from matplotlib.figure import Figure
+
+        sizes = list(dict.fromkeys(row.size for row in self.accuracy))
+        figure = Figure(figsize=(3.2 * max(len(sizes), 1), 3.2), layout="constrained")
+        for number, size in enumerate(sizes, start=1):
+            axes = figure.add_subplot(1, len(sizes), number)
+            rows = list({row.amplitude: row for row in reversed(self.accuracy) if row.size == size}.values())[::-1]
+            for name in METHODS:
+                errors = [getattr(row, name.replace("-", "_")) for row in rows]
+                axes.plot([row.amplitude for row in rows], errors, "o-", label=name, markersize=3)
+            axes.axhline(1.0, color="grey", linewidth=0.8, linestyle=":")
+            axes.set(title=f"{size} px", xlabel="amplitude, px", ylabel="relative EPE", xscale="log", yscale="log")
+        if sizes:
+            figure.axes[0].legend(fontsize=7)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=150)
+        return path
+
     def markdown(self) -> str:
         """Return both tables as the documentation prints them."""
         return "\n\n".join(_markdown(rows) for rows in (self.accuracy, self.cost) if rows) + "\n"
@@ -110,7 +139,8 @@ def flow(
     cost_sizes: Sequence[int] = COST_SIZES,
     pairs: int = 4,
     first_seed: int = 0,
-    noise: float = 1.0,
+    noise: float | Sequence[float] = 1.0,
+    faces: int = 1,
     repeats: int = 25,
     progress: Progress | None = None,
 ) -> FlowBench:
@@ -124,8 +154,10 @@ def flow(
         Sizes at which time is measured, px.
     pairs : int
         Fields a cell, drawn with the seeds from `first_seed` on.
-    noise : float
-        Standard deviation, grey levels.
+    noise : float or sequence of float
+        Standard deviation, grey levels; a cell for each.
+    faces : int
+        How many faces the pairs show in turn.
     repeats : int
         How often each method is timed; the methods take turns, so that a busy machine slows all of them.
 
@@ -136,17 +168,19 @@ def flow(
     MissingDependencyError
         Where the OpenCV build lacks a method.
     """
-    if pairs < 1 or repeats < 1:
-        raise UsageError("A measurement needs at least one pair and one repetition", found=f"{pairs} and {repeats}")
+    if min(pairs, repeats, faces) < 1:
+        raise UsageError("A measurement needs at least one pair, one face and one repetition",
+                         found=f"{pairs}, {faces} and {repeats}")  # fmt: skip
+    noises = (noise,) if isinstance(noise, float | int) else tuple(noise)
     progress = progress or Silent()
     engines = {name: estimator(name) for name in METHODS}
-    progress.start("bench flow", len(sizes) * len(amplitudes) + len(cost_sizes))
+    cells = [(size, amplitude, level) for size in sizes for amplitude in amplitudes for level in noises]
+    progress.start("bench flow", len(cells) + len(cost_sizes))
     accuracy = []
-    for size in sizes:
-        for amplitude in amplitudes:
-            suite = [motion_pair(size, amplitude, seed=first_seed + k, noise=noise) for k in range(pairs)]
-            accuracy.append(_accuracy(size, amplitude, suite, engines))
-            progress.advance()
+    for size, amplitude, level in cells:
+        suite = [motion_pair(size, amplitude, seed=first_seed + k, noise=level, face=k % faces) for k in range(pairs)]
+        accuracy.append(_accuracy(size, amplitude, level, faces, suite, engines))
+        progress.advance()
     cost: list[FlowCost] = []
     for size in cost_sizes:
         cost.extend(_cost(size, engines, repeats))
@@ -155,15 +189,23 @@ def flow(
     return FlowBench(tuple(accuracy), tuple(cost))
 
 
-def _accuracy(size: int, amplitude: float, suite: list[MotionPair], engines: dict[str, Estimator[Any]]) -> FlowAccuracy:
+def _accuracy(
+    size: int, amplitude: float, noise: float, faces: int, suite: list[MotionPair], engines: dict[str, Estimator[Any]]
+) -> FlowAccuracy:
     onset, apex = (np.stack([getattr(pair, name) for pair in suite]).astype(np.float32) for name in ("onset", "apex"))
     errors = {}
     for name, engine in engines.items():
-        found = engine.fields(onset, apex)
+        try:
+            found = engine.fields(onset, apex)
+        except FlowError:  # DIS finds no pyramid in the smallest images
+            errors[name] = float("nan")
+            continue
         errors[name] = float(np.mean([relative_epe(f, pair.flow) for f, pair in zip(found, suite, strict=True)]))
     return FlowAccuracy(
         size=size,
         amplitude=amplitude,
+        noise=float(noise),
+        faces=faces,
         pairs=len(suite),
         tvl1=errors["tvl1"],
         opencv_tvl1=errors["opencv-tvl1"],

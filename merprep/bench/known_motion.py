@@ -36,7 +36,7 @@ class MotionPair:
     flow: NDArray[np.float32]
 
 
-def motion_pair(size: int, amplitude: float, *, seed: int = 0, noise: float = 1.0) -> MotionPair:
+def motion_pair(size: int, amplitude: float, *, seed: int = 0, noise: float = 1.0, face: int = 0) -> MotionPair:
     """Make one pair of the suite.
 
     Parameters
@@ -49,6 +49,8 @@ def motion_pair(size: int, amplitude: float, *, seed: int = 0, noise: float = 1.
         Draws the bumps (centres in the central half, radii 5 to 12 % of the image, directions) and the noise.
     noise : float
         Standard deviation of the noise, in grey levels.
+    face : int
+        0 is the photograph; others are synthetic subjects made from it (geometry, light, skin, lens).
 
     Raises
     ------
@@ -67,7 +69,7 @@ def motion_pair(size: int, amplitude: float, *, seed: int = 0, noise: float = 1.
             found=f"size {size}, amplitude {amplitude}, noise {noise}",
         )
     random = np.random.default_rng([seed, size])
-    photo = face_photo(size)
+    photo = face_photo(size) if face == 0 else subject_photo(size, face)
     flow = bump_field(size, amplitude, random)
     onset = warp_bicubic(photo, flow)
     noisy = [image + random.normal(0.0, noise, image.shape) for image in (onset, photo)]
@@ -108,6 +110,21 @@ def face_photo(size: int) -> NDArray[np.float64]:
 
     photo = cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2GRAY)[FACE_ROWS, FACE_COLUMNS]
     grey = np.asarray(cv2.resize(photo.astype(np.float64), (size, size), interpolation=cv2.INTER_AREA), np.float64)
+    grey.flags.writeable = False
+    return grey
+
+
+@lru_cache(maxsize=32)
+def subject_photo(size: int, subject: int) -> NDArray[np.float64]:
+    """Return a synthetic subject's face in grey, 0 to 255, at a size. Read-only, since it is shared."""
+    import cv2
+
+    from merprep.synthetic.subjects import base_image
+
+    large = max(2 * size, 128)  # shrunk as a photograph is, so that the lens and not the renderer sets the sharpness
+    image = base_image(subject, (large, large), False).image.astype(np.float64)
+    grey = np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA), np.float64)
+    grey = np.clip(grey, 0, 255)
     grey.flags.writeable = False
     return grey
 

@@ -11,6 +11,7 @@ import typer
 
 from merprep.cli.command import add_command
 from merprep.cli.output import Output
+from merprep.errors import UsageError
 
 app = typer.Typer(no_args_is_help=True, help="Measure accuracy and speed on this machine.")
 
@@ -21,7 +22,11 @@ def flow(
     out: Output,
     pairs: Annotated[int, typer.Option(min=1, help="Known fields in each cell of the suite.")] = 4,
     seed: Annotated[int, typer.Option(help="The first field's seed.")] = 0,
-    out_folder: Annotated[Path | None, typer.Option("--out", help="Also write both tables as CSV here.")] = None,
+    sizes: Annotated[str, typer.Option(help="Sizes of the cells, with commas, px.")] = "112,224",
+    amplitudes: Annotated[str, typer.Option(help="Peaks of the true motion, with commas, px.")] = "0.25,0.5,1,2",
+    noise: Annotated[str, typer.Option(help="Standard deviations of the noise, with commas, grey levels.")] = "1",
+    faces: Annotated[int, typer.Option(min=1, help="Faces that the pairs show in turn.")] = 1,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Also write tables and figure here.")] = None,
     device: Annotated[str, typer.Option(help="cpu; or cuda: 442 pairs in one call, beside the CPU engine.")] = "cpu",
 ) -> None:
     """Measure accuracy on known micro-motion and time on one thread, beside OpenCV's methods, in one run.
@@ -35,13 +40,22 @@ def flow(
         return
     from merprep.bench.flow import flow as measure
 
-    result = measure(pairs=pairs, first_seed=seed, progress=out.progress())
+    cells = {"sizes": _numbers(sizes, "--sizes", int), "amplitudes": _numbers(amplitudes, "--amplitudes", float),
+             "noise": _numbers(noise, "--noise", float)}  # fmt: skip
+    result = measure(**cells, pairs=pairs, faces=faces, first_seed=seed, progress=out.progress())
     _table(out, "Relative EPE on known motion", result.accuracy)
     _table(out, "Time of one pair on one thread", result.cost)
     if out_folder is not None:
-        for path in result.write_csv(out_folder):
+        for path in (*result.write_csv(out_folder), result.write_figure(out_folder / "flow-accuracy.png")):
             out.say(f"wrote {path}")
     out.document(result.as_json())
+
+
+def _numbers(text: str, option: str, kind: type[int] | type[float]) -> Any:
+    try:
+        return [kind(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UsageError("These are not numbers with commas between them", where=option, found=text) from error
 
 
 def _flow_gpu(out: Output, device: str, folder: Path | None) -> None:

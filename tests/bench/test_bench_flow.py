@@ -48,6 +48,23 @@ def test_the_bench_measures_every_method_and_writes_both_tables(tmp_path: Path) 
     assert sum(line.startswith("|") for line in lines) == (2 + 2) + (2 + 4)
 
 
+def test_cells_of_noise_and_faces_and_a_figure(tmp_path: Path) -> None:
+    bench = flow(sizes=(48, 64), amplitudes=(0.5, 1.0), noise=(0.0, 4.0), faces=2, cost_sizes=(), pairs=2)
+    assert [(row.size, row.amplitude, row.noise) for row in bench.accuracy[:3]] == [
+        (48, 0.5, 0.0), (48, 0.5, 4.0), (48, 1.0, 0.0),
+    ]  # fmt: skip
+    assert all(noisy.tvl1 > clean.tvl1 for clean, noisy in zip(bench.accuracy[::2], bench.accuracy[1::2], strict=True))
+    assert bench.write_figure(tmp_path / "flow.png").stat().st_size > 5000
+
+
+def test_faces_differ_and_pairs_of_any_face_obey_their_field() -> None:
+    photograph, other = motion_pair(64, 1.0, seed=2, noise=0.0), motion_pair(64, 1.0, seed=2, noise=0.0, face=3)
+    assert (photograph.apex != other.apex).any()
+    np.testing.assert_array_equal(photograph.flow, other.flow)
+    warped = warp_bicubic(other.apex.astype(np.float64), other.flow.astype(np.float64))
+    assert np.abs(warped - other.onset).max() < 4
+
+
 @pytest.mark.parametrize("call", [{"pairs": 0}, {"repeats": 0}, {"sizes": (8,)}])
 def test_a_measurement_of_nothing_is_refused(call: dict[str, object]) -> None:
     with pytest.raises(UsageError):
