@@ -10,6 +10,13 @@ from numpy.typing import NDArray
 
 from merprep.errors import FlowError
 from merprep.flow import strain
+from merprep.flow.strain import (
+    curl,
+    divergence,
+    strain_components,
+    strain_swapped_axes,
+    strain_without_shear,
+)
 
 _Y, _X = np.mgrid[:64, :64].astype(np.float64)
 _S = 0.02
@@ -56,3 +63,21 @@ def test_strain_of_a_batch_is_the_strain_of_each_field() -> None:
 def test_what_is_no_field_has_no_strain(shape: tuple[int, ...]) -> None:
     with pytest.raises(FlowError, match="at least 2 by 2"):
         strain(np.zeros(shape, np.float32))
+
+
+def test_strain_is_the_length_of_its_components_and_the_wrong_recipes_differ_from_it() -> None:
+    flow = np.random.default_rng(3).normal(size=(2, 2, 12, 14))
+    xx, yy, xy = np.moveaxis(strain_components(flow), -3, 0)
+    np.testing.assert_allclose(strain(flow), np.sqrt(xx**2 + yy**2 + 2 * xy**2), rtol=1e-5)
+    np.testing.assert_allclose(divergence(flow), xx + yy, atol=1e-6)
+    for wrong in (strain_swapped_axes, strain_without_shear):
+        assert np.abs(wrong(flow) - strain(flow)).mean() > 0.05
+
+
+def test_a_turn_has_curl_alone_and_a_growth_divergence_alone() -> None:
+    y, x = 0.01 * np.mgrid[:16, :16]
+    turn, growth = np.stack([-y, x]), np.stack([x, y])
+    np.testing.assert_allclose(curl(turn), 0.02, atol=1e-7)
+    np.testing.assert_allclose(divergence(growth), 0.02, atol=1e-7)
+    assert not np.abs(divergence(turn)).max() > 1e-7
+    assert not np.abs(curl(growth)).max() > 1e-7
