@@ -23,7 +23,7 @@ def list_(out: Output) -> None:
     rows = weights.table()
     out.table(
         "Weights", ("name", "file", "bytes", "licence", "here"),
-        [(row.name, row.file, row.bytes, row.licence, str(row.path or "–")) for row in rows],
+        [(row.name, row.file, row.bytes or "–", row.licence, str(row.path or "–")) for row in rows],
     )  # fmt: skip
     out.document({"weights": [row.as_json() for row in rows]})
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,6 @@ from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
 from merprep.store.workspace import Workspace
-
-if TYPE_CHECKING:
-    from merprep.faces.alignment import AlignedFace
 
 Frames = Literal["key", "all"]
 Stamps = dict[int, tuple[int, int]]
@@ -106,7 +103,7 @@ def align(
     outcomes = run_clips(
         "align",
         manifest.clips,
-        partial(_align_clip, roots=roots, frames=frames, config=settings, device=device),
+        partial(_align_clip, roots=roots, frames=frames, config=settings, device=device, final=final),
         parts,
         {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips},
         kept=kept,
@@ -170,9 +167,13 @@ def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, _Task]) -> set
         }
 
 
-def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config: AlignConfig, device: str) -> Arrays:
-    """Find the face of the onset frame and warp the frames wanted, one after the other."""
-    from merprep.faces.alignment import align as align_face
+def _align_clip(
+    clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config: AlignConfig, device: str, final: Path
+) -> Arrays:
+    """Find the face of the onset frame and warp the frames wanted, one after the other.
+
+    Frames that the file of an earlier run has, made from the same files, are taken from there, with their transform.
+    """
     from merprep.faces.alignment import warp_frame
     from merprep.faces.reading import read_frames
 
@@ -181,46 +182,74 @@ def _align_clip(clip: Clip, *, roots: Mapping[str, Path], frames: Frames, config
         raise SkipClip(task.reason)
     root = roots[clip.database]
     onset = next(read_frames(root, clip.frames, [clip.onset]))
-    face = align_face(onset, config=config, name=clip.id, where=clip.frames.path(clip.onset), device=device)
-    warped = []
-    wanted = sorted(task.stamps)
-    others = read_frames(root, clip.frames, [number for number in wanted if number != clip.onset])
-    for number in wanted:
-        if number == clip.onset:
-            warped.append(face.image)
-            continue
-        image = next(others)
+    face = _earlier(clip, final, task.stamps) or _found(clip, onset, config, device)
+    warped = dict(zip(face.numbers.tolist(), face.frames, strict=True))
+    missing = [number for number in sorted(task.stamps) if number not in warped]
+    reference = warped[clip.onset]
+    for number, image in zip(missing, read_frames(root, clip.frames, missing), strict=True):
         if image.shape != onset.shape:
             raise _other_shape(clip, number, image.shape, onset.shape)
-        warped.append(warp_frame(image, face.image, face.transform, config))
+        warped[number] = warp_frame(image, reference, face.transform, config)
+    wanted = sorted(task.stamps)
+    return replace(
+        face,
+        frames=np.stack([warped[number] for number in wanted]),
+        numbers=np.array(wanted, np.int64),
+        stamps=np.array([task.stamps[number] for number in wanted], np.int64),
+        flags="; ".join(_flags(face, reference, warped, config)),
+    ).arrays()
+
+
+def _earlier(clip: Clip, final: Path, stamps: Stamps) -> ClipFaces | None:
+    """Return what an earlier run made of a clip, where its frames are among those wanted and their files the same."""
+    if not final.is_file():
+        return None
+    with open_aligned(final) as file:
+        if clip.id not in file or file.reference(clip.id) != clip.onset:
+            return None
+        return file.faces(clip.id) if file.stamps(clip.id).items() <= stamps.items() else None
+
+
+def _found(clip: Clip, onset: NDArray[np.uint8], config: AlignConfig, device: str) -> ClipFaces:
+    """Return the face of the onset frame, with that frame alone."""
+    from merprep.faces.alignment import align as align_face
+
+    number = clip.onset or 0
+    face = align_face(onset, config=config, name=clip.id, where=clip.frames.path(number), device=device)
     return ClipFaces(
-        frames=np.stack(warped),
-        numbers=np.array(sorted(task.stamps), np.int64),
-        stamps=np.array([task.stamps[number] for number in sorted(task.stamps)], np.int64),
+        frames=face.image[np.newaxis],
+        numbers=np.array([number], np.int64),
+        stamps=np.zeros((1, 2), np.int64),
         landmarks=face.landmarks,
         transform=face.transform,
         score=face.score,
         residual=face.residual,
         box=np.array([face.box.x, face.box.y, face.box.width, face.box.height]),
         faces=face.faces,
-        reference=clip.onset,
+        reference=number,
         attempt=face.attempt,
-        flags="; ".join(_flags(face, warped, wanted)),
-    ).arrays()
+    )
 
 
-def _flags(face: AlignedFace, warped: list[NDArray[np.uint8]], numbers: list[int]) -> tuple[str, ...]:
+def _flags(
+    face: ClipFaces, reference: NDArray[np.uint8], warped: Mapping[int, NDArray[np.uint8]], config: AlignConfig
+) -> tuple[str, ...]:
     from merprep.faces.quality import flags, turn_of
 
-    points = region_points(face.landmarks, face.scheme)
+    points = region_points(face.landmarks, _scheme(config))
+    numbers = sorted(warped)
     return flags(
         score=face.score,
         turn=turn_of(points["image_left_eye"], points["image_right_eye"]),
-        residual=face.residual if face.backend != "none" else 0.0,
-        image=face.image,
-        frames=warped,
+        residual=face.residual if config.backend != "none" else 0.0,  # nothing was fitted
+        image=reference,
+        frames=[warped[number] for number in numbers],
         numbers=numbers,
     )
+
+
+def _scheme(config: AlignConfig) -> str:
+    return scheme_of(config.backend) or backend(config.backend, landmarks=config.landmarks).scheme
 
 
 def _other_shape(clip: Clip, number: int, found: tuple[int, ...], expected: tuple[int, ...]) -> ImageError:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from merprep.errors import StoreError
-from merprep.faces import AlignConfig, region_points
+from merprep.faces import AlignConfig, alignment, reading, region_points
+from merprep.faces.geometry import apply, inverse
 from merprep.records import Clip, FrameSet, StageReport
 from merprep.stages import align
 from merprep.stages.runner import KEPT
@@ -211,3 +212,50 @@ def test_a_workspace_without_manifest_or_a_damaged_file_is_one_clear_error(study
     path.write_bytes(b"not HDF5")
     with pytest.raises(StoreError, match="cannot be opened"):
         align(study, CONFIG)
+
+
+def test_frames_wanted_later_are_added_by_the_transform_that_the_clip_has(
+    study: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(align(study, CONFIG, frames="all", jobs=1).outputs[0])
+    with open_aligned(path) as file:
+        at_once = {name: file.faces(name) for name in file.clips["id"]}
+    path.unlink()
+    align(study, CONFIG, frames="key", jobs=1)
+    decoded: list[tuple[str, list[int]]] = []
+    plain = reading.read_frames
+
+    def counted(root: Path, frames: FrameSet, numbers: list[int]):
+        decoded.append((frames.pattern, list(numbers)))
+        return plain(root, frames, numbers)
+
+    monkeypatch.setattr(reading, "read_frames", counted)
+    monkeypatch.setattr(alignment, "align", None)  # nothing is looked for again where a clip has its face
+    report = align(study, CONFIG, frames="all", jobs=1)
+    assert report.counts()["done"] == 4
+    # The onset for its shape, then only what was missing between the key frames.
+    assert [numbers for pattern, numbers in decoded if pattern.startswith("good/")] == [[10], [11, 13]]
+    with open_aligned(path) as file:
+        for name, faces in at_once.items():
+            np.testing.assert_array_equal(file.frames(name), faces.frames)
+            np.testing.assert_array_equal(file.transform(name), faces.transform)
+            assert file.digest(name) == faces.digest
+
+
+def test_landmarks_out_of_a_file_align_a_workspace(study: Workspace, tmp_path: Path) -> None:
+    align(study, CONFIG, jobs=1)
+    rows = ["clip," + ",".join(f"{axis}_{n}" for n in range(478) for axis in "xy")]
+    with open_aligned(study.aligned_path(CONFIG.config_id())) as file:
+        for name in ("casme2/sub01/good", "casme2/sub01/grey"):
+            points = apply(inverse(file.transform(name)), file.landmarks(name).astype(np.float64))
+            rows.append(",".join([name, *(f"{value:.5f}" for value in points.ravel())]))
+        expected = file.frames("casme2/sub01/good")
+    (tmp_path / "points.csv").write_text("\n".join(rows), encoding="utf-8")
+    config = AlignConfig(size=96, backend="precomputed", landmarks=str(tmp_path / "points.csv"))
+    report = align(study, config, jobs=1)
+    found = by_name(report)
+    assert found["good"] == found["grey"] == ("done", "")
+    assert "no row" in found["several"][1]
+    with open_aligned(Path(report.outputs[0])) as file:
+        assert file.scheme == "mesh478"
+        assert np.abs(file.frames("casme2/sub01/good").astype(int) - expected).max() <= 1
