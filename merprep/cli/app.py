@@ -21,6 +21,7 @@ from merprep.cli import (
     labels,
     predict,
     show,
+    spot,
     verify,
 )
 from merprep.cli import train as train_commands
@@ -52,6 +53,7 @@ add_command(app, labels.labels, panel=_PREPARE)
 add_command(app, verify.verify, panel=_PREPARE)
 add_command(app, cite.cite, panel=_PREPARE)
 add_command(app, align.align, panel=_FEATURES)
+add_command(app, spot.spot, panel=_FEATURES)
 add_command(app, flow.flow, panel=_FEATURES)
 app.add_typer(imports.app, name="import", rich_help_panel=_FEATURES)
 add_command(app, train_commands.train, panel=_NETWORKS)

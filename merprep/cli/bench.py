@@ -128,6 +128,24 @@ def align(out: Output, out_file: _Csv = None) -> None:
     out.document({"cost": [asdict(row) for row in cost], "jitter": [asdict(row) for row in jitter]})
 
 
+def spot(
+    out: Output,
+    clips: Annotated[int, typer.Option(min=1, help="Rendered clips in each cell.")] = 12,
+    seed: Annotated[int, typer.Option(help="The first clip's seed.")] = 1000,
+    out_file: _Csv = None,
+) -> None:
+    """Measure by how many frames a spotted apex is off, on rendered clips at 100 and 200 frames a second.
+
+    Example: merprep bench spot --clips 4
+    """
+    from merprep.bench.spot import spot_errors
+
+    rows = spot_errors(clips=clips, first_seed=seed, progress=out.progress())
+    _table(out, "Distance from the true apex, frames", rows)
+    _write(out, rows, out_file)
+    out.document({"spot": [asdict(row) for row in rows]})
+
+
 def train(
     out: Output,
     folds: Annotated[int, typer.Option(min=1, help="How many folds of each preset are trained.")] = 8,
@@ -158,5 +176,5 @@ def _write(out: Output, rows: Sequence[Any], path: Path | None) -> None:
     out.say(f"wrote {path}")
 
 
-for _function in (flow, head_motion, pipeline, align, train):
+for _function in (flow, head_motion, pipeline, align, spot, train):
     add_command(app, _function)

@@ -25,6 +25,8 @@ class SpotConfig(StageConfig):
         For ``flow``: the head's motion is undone in the images first.
     mask_eyes : bool
         For ``flow``: the eyes with their lids do not count, so that a blink is not taken for the apex.
+    least_confidence : float
+        A clip with less keeps its midpoint.
 
     Examples
     --------
@@ -37,3 +39,4 @@ class SpotConfig(StageConfig):
     flow_method: str = "tvl1"
     steady: bool = True
     mask_eyes: bool = True
+    least_confidence: float = Field(default=0.5, ge=0, le=1)
