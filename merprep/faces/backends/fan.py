@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 SCHEME = "ibug68"
-BATCH = 32  # faces in one forward pass; about 1.3 GB
+BATCH = 32  # faces in one forward pass; on the CPU half of that took 1.3 GB with everything else
 _SIDE, _CELLS = 256, 64  # px of the network's input, cells of its maps
 _REFERENCE_SCALE, _SQUARE, _UP = 165.0, 200.0, 0.12  # face_alignment 1.5.0: its YuNet detector, and its api
 _UPRIGHT = np.deg2rad(20.0)  # the network was trained on faces turned up to about twice that
