@@ -28,6 +28,9 @@ def align(
     person: Annotated[
         str, typer.Option(help="Of several faces: largest, central, or a number from the left, from 0.")
     ] = "largest",
+    reference_frames: Annotated[
+        int, typer.Option(help="Landmarks are the median over this many frames, from the onset on.")
+    ] = 1,
     refine: Annotated[str, typer.Option(help="ecc takes the head's motion out of each frame; none.")] = "none",
     landmarks: Annotated[Path | None, typer.Option(help="CSV of landmarks, for --backend precomputed.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
@@ -40,7 +43,7 @@ def align(
     from merprep.faces import AlignConfig
 
     settings = {"backend": backend, "person": int(person) if person.isdigit() else person, "refine": refine,
-                "landmarks": str(landmarks or "")}  # fmt: skip
+                "reference_frames": reference_frames, "landmarks": str(landmarks or "")}  # fmt: skip
     config = AlignConfig.read(settings, where="merprep align")
     report = stages.align(out.workspace, config, frames=frames.value, jobs=jobs, device=device, progress=out.progress())
     out.stage(report)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from merprep.errors import ImageError, UsageError
 from merprep.faces.backends import backend as backend_named
-from merprep.faces.backends.base import FaceBox
+from merprep.faces.backends.base import Backend, DetectedFace, FaceBox
 from merprep.faces.config import AlignConfig
 from merprep.faces.finding import FoundFace, find_face
 from merprep.faces.geometry import apply, face_transform, resize_transform
@@ -77,6 +77,7 @@ def align(
     backend: str = "auto",
     *,
     config: AlignConfig | None = None,
+    following: Sequence[Image] = (),
     name: str | None = None,
     where: str | None = None,
     device: str = "auto",
@@ -91,6 +92,9 @@ def align(
         What finds the landmarks (ignored where `config` is given).
     config : AlignConfig, optional
         Size, geometry and interpolation.
+    following : sequence of (H, W) or (H, W, 3) uint8
+        Frames of the same face right after the image: the landmarks are then the median over all of them. They are
+        marked within the first one's box, which adds less jitter than to look for the face in each.
     name : str, optional
         Under which ``precomputed`` landmarks know the image; `where` if not given.
     where : str, optional
@@ -119,7 +123,8 @@ def align(
     ((224, 224, 3), (478, 2))
     """
     settings = config or AlignConfig(backend=backend)
-    return _aligned(checked(image, where=where), settings, name=name, where=where, device=device)
+    more = [checked(frame, where=where) for frame in following]
+    return _aligned(checked(image, where=where), more, settings, name=name, where=where, device=device)
 
 
 def align_clip(
@@ -166,8 +171,9 @@ def align_clip(
     shapes = {image.shape for image in images}
     if len(shapes) > 1:
         raise ImageError("The frames of the clip differ in shape", where=where, found=str(sorted(shapes, key=str)))
-    face = _aligned(images[reference], settings, name=name, where=where, device=device)
     index = reference % len(images)
+    following = images[index + 1 : index + settings.reference_frames]
+    face = _aligned(images[index], following, settings, name=name, where=where, device=device)
     warped = [
         face.image if number == index else warp_frame(image, face.image, face.transform, settings)
         for number, image in enumerate(images)
@@ -202,15 +208,18 @@ def warp_frame(
     return warp(image, refined, config.size, interpolation=config.interpolation)
 
 
-def _aligned(image: Image, config: AlignConfig, *, name: str | None, where: str | None, device: str) -> AlignedFace:
+def _aligned(
+    image: Image, following: Sequence[Image], config: AlignConfig, *, name: str | None, where: str | None, device: str
+) -> AlignedFace:
     finder = backend_named(config.backend, device=device, landmarks=config.landmarks)
     found: FoundFace = find_face(image, finder, person=config.person, name=name, where=where)
-    transform, residual = face_transform(found.face.landmarks, found.face.scheme, config)
+    landmarks = _median_landmarks(finder, found.face, following)
+    transform, residual = face_transform(landmarks, found.face.scheme, config)
     if config.backend == "none":
         transform = resize_transform(image.shape, config.size)
     return AlignedFace(
         image=warp(image, transform, config.size, interpolation=config.interpolation),
-        landmarks=apply(transform, found.face.landmarks).astype(np.float32),
+        landmarks=apply(transform, landmarks).astype(np.float32),
         transform=transform,
         score=found.face.score,
         scheme=found.face.scheme,
@@ -220,3 +229,11 @@ def _aligned(image: Image, config: AlignConfig, *, name: str | None, where: str 
         attempt=found.attempt,
         backend=config.backend,
     )
+
+
+def _median_landmarks(finder: Backend, face: DetectedFace, following: Sequence[Image]) -> NDArray[np.float64]:
+    """Return the median of a face's landmarks and those that the following frames have within its box."""
+    marked = [finder.mark(image, face.box) for image in following]
+    # A frame in which the face is lost (a blink of the detector, a cut) says nothing.
+    points = [face.landmarks, *(each.landmarks for each in marked if each is not None)]
+    return face.landmarks if len(points) == 1 else np.median(points, axis=0)

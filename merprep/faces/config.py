@@ -32,6 +32,8 @@ class AlignConfig(StageConfig):
     person : {"largest", "central"} or int
         Which of several faces: the largest, the one nearest to the middle of the image, or by its number from the
         left, from 0.
+    reference_frames : int
+        How many frames, from the onset on, the landmarks are the median of; more than one lowers their noise.
     refine : {"none", "ecc"}
         ``ecc`` takes the head's own motion out of each frame, by the skin that expressions hardly move
         (`merprep.faces.refinement`).
@@ -53,6 +55,7 @@ class AlignConfig(StageConfig):
     margin: float = Field(default=0.0, ge=0.0, le=1.0)
     interpolation: Literal["cubic", "linear"] = "cubic"
     person: Literal["largest", "central"] | Annotated[int, Field(ge=0)] = "largest"
+    reference_frames: int = Field(default=1, ge=1, le=100)
     refine: Literal["none", "ecc"] = "none"
     landmarks: str = ""
     landmarks_sha256: str = ""

@@ -182,7 +182,10 @@ def _align_clip(
         raise SkipClip(task.reason)
     root = roots[clip.database]
     onset = next(read_frames(root, clip.frames, [clip.onset]))
-    face = _earlier(clip, final, task.stamps) or _found(clip, onset, config, device)
+    face = _earlier(clip, final, task.stamps)
+    if face is None:
+        after = [number for number in clip.frames.numbers if number > clip.onset][: config.reference_frames - 1]
+        face = _found(clip, onset, list(read_frames(root, clip.frames, after)), config, device)
     warped = dict(zip(face.numbers.tolist(), face.frames, strict=True))
     missing = [number for number in sorted(task.stamps) if number not in warped]
     reference = warped[clip.onset]
@@ -210,12 +213,16 @@ def _earlier(clip: Clip, final: Path, stamps: Stamps) -> ClipFaces | None:
         return file.faces(clip.id) if file.stamps(clip.id).items() <= stamps.items() else None
 
 
-def _found(clip: Clip, onset: NDArray[np.uint8], config: AlignConfig, device: str) -> ClipFaces:
+def _found(
+    clip: Clip, onset: NDArray[np.uint8], following: list[NDArray[np.uint8]], config: AlignConfig, device: str
+) -> ClipFaces:
     """Return the face of the onset frame, with that frame alone."""
     from merprep.faces.alignment import align as align_face
 
     number = clip.onset or 0
-    face = align_face(onset, config=config, name=clip.id, where=clip.frames.path(number), device=device)
+    face = align_face(
+        onset, config=config, following=following, name=clip.id, where=clip.frames.path(number), device=device
+    )
     return ClipFaces(
         frames=face.image[np.newaxis],
         numbers=np.array([number], np.int64),

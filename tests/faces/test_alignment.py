@@ -92,6 +92,25 @@ def test_a_clip_gets_one_transform_and_keeps_its_motion() -> None:
     assert (still.frames == still.frames[0]).all()
 
 
+def test_the_median_over_several_frames_holds_landmarks_stiller_than_one_frame_does() -> None:
+    spread = {}
+    for count in (1, 7):
+        transforms = []
+        for seed in range(6):
+            clip = render_clip(subject=1, seed=0, n_frames=1, size=(320, 240), noise=0)
+            rng = np.random.default_rng(seed)
+            noisy = [np.clip(clip.frames[0] + rng.normal(0, 4, clip.frames[0].shape), 0, 255).astype(np.uint8)
+                     for _ in range(count)]  # fmt: skip
+            config = AlignConfig(reference_frames=count)
+            transforms.append(align_clip(noisy, config=config).face.transform)
+        spread[count] = np.std(apply_all(transforms, (160.0, 120.0)), axis=0).max()
+    assert spread[7] < 0.65 * spread[1]
+
+
+def apply_all(transforms: list[np.ndarray], point: tuple[float, float]) -> np.ndarray:
+    return np.array([apply(transform, np.array([point]))[0] for transform in transforms])
+
+
 def test_warping_keeps_sub_pixel_motion_as_it_is() -> None:
     # The true field, scaled into the aligned face, must undo the aligned apex as well as the original one.
     clip = render_clip("happiness", subject=2, n_frames=3, size=(320, 240), amplitude=1.5, noise=0)
