@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from merprep.errors import ImageError, UsageError
 from merprep.faces.backends import backend as backend_named
-from merprep.faces.backends.base import Backend, DetectedFace, FaceBox
+from merprep.faces.backends.base import Backend, DetectedFace, FaceBox, MarksMany
 from merprep.faces.config import AlignConfig
 from merprep.faces.finding import FoundFace, find_face
 from merprep.faces.geometry import apply, face_transform, resize_transform
@@ -233,7 +233,10 @@ def _aligned(
 
 def _median_landmarks(finder: Backend, face: DetectedFace, following: Sequence[Image]) -> NDArray[np.float64]:
     """Return the median of a face's landmarks and those that the following frames have within its box."""
-    marked = [finder.mark(image, face.box) for image in following]
+    if isinstance(finder, MarksMany) and following:
+        marked: Sequence[DetectedFace | None] = finder.mark_all(following, [face.box] * len(following))
+    else:
+        marked = [finder.mark(image, face.box) for image in following]
     # A frame in which the face is lost (a blink of the detector, a cut) says nothing.
     points = [face.landmarks, *(each.landmarks for each in marked if each is not None)]
     return face.landmarks if len(points) == 1 else np.median(points, axis=0)

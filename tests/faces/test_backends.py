@@ -88,6 +88,16 @@ def test_the_crop_shows_the_box_upright_and_centred(angle: float) -> None:
     assert above[1] < 127.5
 
 
+def test_a_backend_that_marks_many_marks_the_following_frames_in_one_batch() -> None:
+    from merprep.faces.alignment import _median_landmarks
+
+    fan = FanBackend(network := PaintedMaps(), WholePicture(), device="cpu")
+    first = fan.mark(spot(80, 90), fan.find(spot(80, 90))[0])
+    median = _median_landmarks(fan, first, [spot(81, 90), spot(82, 90), spot(83, 90), spot(84, 90)])
+    np.testing.assert_allclose(median[0], (82, 90), atol=0.25)
+    assert network.batches == [1, 4]
+
+
 @pytest.mark.slow
 def test_the_published_network_reads_its_own_weights_and_refuses_others(tmp_path: Path, astronaut: np.ndarray) -> None:
     torch.manual_seed(0)
@@ -119,6 +129,23 @@ def test_a_library_that_is_not_installed_is_named_with_its_install_line(name: st
         pytest.skip(f"{library} is installed")
     with pytest.raises(MissingDependencyError, match=rf"merprep\[{library}\]"):
         backend(name)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("mesh_weights")
+@pytest.mark.parametrize(("name", "apart"), [("dlib", 5.0), ("mediapipe", 2.5)])
+def test_an_installed_library_marks_the_astronaut_where_the_mesh_does(
+    name: str, apart: float, astronaut: np.ndarray
+) -> None:
+    pytest.importorskip(name)
+    try:
+        face = align(astronaut, name)
+    except WeightsError as error:
+        pytest.skip(error.what)
+    mesh = align(astronaut)
+    for eye in ("image_left_eye", "image_right_eye"):
+        found, expected = (region_points(each.landmarks, each.scheme)[eye] for each in (face, mesh))
+        assert np.linalg.norm(found - expected) < apart
 
 
 def test_every_backend_says_what_its_points_are() -> None:

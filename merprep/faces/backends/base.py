@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -97,3 +98,11 @@ class KnownFaces(Protocol):
         FaceError
             Where nothing is known of it.
         """
+
+
+@runtime_checkable
+class MarksMany(Protocol):
+    """Marks many faces at once, by batches."""
+
+    def mark_all(self, images: Sequence[Image], boxes: Sequence[FaceBox]) -> list[DetectedFace]:
+        """Return the face of each image within its box."""
