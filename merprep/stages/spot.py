@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from merprep.config import canonical_json, short_hash
-from merprep.errors import ImageError, StoreError, UnknownNameError
+from merprep.errors import ImageError, StoreError, UnknownNameError, UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.runner import SkipClip, run_clips
@@ -132,9 +132,16 @@ def _numbers(clip: Clip) -> list[int]:
 def _prepare(settings: SpotConfig) -> None:
     """Fetch weights and compile once here, and fail here rather than at every clip."""
     from merprep.faces.backends import backend
+    from merprep.faces.outlines import outlines
     from merprep.flow import estimator
 
-    backend(settings.align.backend)
+    scheme = backend(settings.align.backend, landmarks=settings.align.landmarks).scheme
+    if settings.method == "flow" and settings.mask_eyes:
+        try:
+            outlines(scheme)
+        except UnknownNameError as error:
+            raise UsageError("Eyes can be left out only where landmarks outline them", found=scheme,
+                             mend="--no-mask-eyes, or the backend mesh") from error  # fmt: skip
     if settings.method == "flow":
         estimator(settings.flow_method).prepare()
 
@@ -155,22 +162,23 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _spot_clip(clip: Clip, *, roots: Mapping[str, Path], config: SpotConfig) -> Arrays:
     """Align the frames of one clip and find its apex; runs in a worker process."""
-    from merprep.faces.alignment import align
+    from merprep.faces.alignment import align, warp_frame
     from merprep.faces.outlines import eyes_mask
     from merprep.faces.reading import read_frames
-    from merprep.faces.warp import warp
     from merprep.temporal.spotting import spot_apex
 
-    numbers = _numbers(clip)
-    images = read_frames(roots[clip.database], clip.frames, numbers)
+    numbers, root = _numbers(clip), roots[clip.database]
+    images = read_frames(root, clip.frames, numbers)
     onset = next(images)
-    face = align(onset, config=config.align, where=clip.frames.path(numbers[0]))
+    following = list(read_frames(root, clip.frames, numbers[1 : config.align.reference_frames]))
+    where = clip.frames.path(numbers[0])
+    face = align(onset, config=config.align, following=following, name=clip.id, where=where)
     faces = [face.image]
     for number, image in zip(numbers[1:], images, strict=True):
         if image.shape != onset.shape:
             raise ImageError("A frame has another shape than the onset frame", where=clip.frames.path(number),
                              expected=str(onset.shape), found=str(image.shape))  # fmt: skip
-        faces.append(warp(image, face.transform, config.align.size, interpolation=config.align.interpolation))
+        faces.append(warp_frame(image, face.image, face.transform, config.align))
     mask = eyes_mask(face.landmarks, face.scheme, config.align.size) if config.mask_eyes else None
     frames = np.stack(faces)
     if (frames == frames[:1]).all():

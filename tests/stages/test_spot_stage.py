@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from merprep.errors import UnknownNameError
+from merprep.errors import UnknownNameError, UsageError
 from merprep.records import Clip, FrameSet
 from merprep.stages import spot
 from merprep.stages.runner import KEPT
@@ -101,3 +101,16 @@ def test_only_the_databases_named_are_spotted(study: Workspace) -> None:
     with pytest.raises(UnknownNameError):
         spot(study, CONFIG, databases=["samm"])
     assert spot(study, CONFIG, databases=[], jobs=1).counts()["in"] == 0
+
+
+def test_eyes_without_outlines_are_refused_before_the_first_clip(study: Workspace, tmp_path: Path) -> None:
+    names = [f"{axis}_{point}" for point in range(5) for axis in "xy"]
+    places = dict(zip(names, [60, 50, 100, 50, 80, 70, 66, 90, 94, 90], strict=True))
+    rows = [["clip", *places], *([clip.id, *places.values()] for clip in read_manifest(study).clips)]
+    path = tmp_path / "points.csv"
+    path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows), encoding="utf-8")
+    values = {"align": {"size": 64, "backend": "precomputed", "landmarks": str(path)}, "steady": False}
+    with pytest.raises(UsageError, match="outline"):
+        spot(study, SpotConfig.model_validate(values), jobs=1)
+    report = spot(study, SpotConfig.model_validate({**values, "mask_eyes": False}), jobs=1)
+    assert report.counts() == {"in": 6, "done": 1, "skipped": 5, "failed": 0}
