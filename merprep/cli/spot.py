@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,7 @@ def spot(
     ] = None,
     method: Annotated[Method, typer.Option(help="Optical flow; or D&C-RoIs-like, by texture.")] = Method.flow,
     backend: Annotated[str, typer.Option(help="Landmark backend; auto is mesh.")] = "auto",
+    landmarks: Annotated[Path | None, typer.Option(help="CSV of landmarks, for --backend precomputed.")] = None,
     least_confidence: Annotated[float, typer.Option(min=0, max=1, help="Below it the midpoint is kept.")] = 0.5,
     mask_eyes: Annotated[bool, typer.Option(help="Leave the eyes out, so that a blink is no apex.")] = True,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
@@ -37,7 +39,7 @@ def spot(
     from merprep import stages
     from merprep.temporal import SpotConfig
 
-    align = {"backend": backend, "size": SpotConfig().align.size}
+    align = {"backend": backend, "landmarks": str(landmarks or ""), "size": SpotConfig().align.size}
     values = {"align": align, "method": method.value, "least_confidence": least_confidence, "mask_eyes": mask_eyes}
     config = SpotConfig.read(values, where="merprep spot")
     report = stages.spot(out.workspace, config, databases=database or None, jobs=jobs, progress=out.progress())
