@@ -121,7 +121,7 @@ def flow(
         tuple(_noted(clip, outcomes[clip.id], settings) for clip in manifest.clips),
         time.perf_counter() - started,
         (str(final),),
-        "merprep train",
+        "merprep train --preset sanity",
     )
 
 

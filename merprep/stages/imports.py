@@ -91,7 +91,7 @@ def import_htnet_features(
         tuple(outcomes),
         seconds=time.perf_counter() - began,
         outputs=(str(path),),
-        next_step="merprep train --model ststnet",
+        next_step="merprep train --preset sanity",
     )
 
 
