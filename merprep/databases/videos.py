@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".mpg", ".wmv")
-
 
 def count_frames(path: Path) -> tuple[int, str]:
     """Count the frames of a video: by what its container says, or, where that is silent, one by one.

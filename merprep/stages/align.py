@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merprep.config import canonical_json, short_hash
-from merprep.errors import ImageError, StoreError, UsageError
+from merprep.errors import ImageError, UsageError
 from merprep.faces.backends import backend, scheme_of
 from merprep.faces.config import AlignConfig
 from merprep.faces.regions import region_points
@@ -288,10 +288,7 @@ class _Source:
                     yield clip, self._part(clip)
 
     def _part(self, clip: Clip) -> ClipFaces:
-        arrays = self.parts.load(clip.id, self.tasks[clip.id].digest(clip))
-        if arrays is None:
-            raise StoreError("A finished clip vanished while the file was written", where=clip.id,
-                             mend="run `merprep align` again; let no two runs share a workspace")  # fmt: skip
+        arrays = self.parts.take(clip.id, self.tasks[clip.id].digest(clip), "merprep align")
         return ClipFaces.from_arrays(arrays)
 
 
@@ -300,8 +297,8 @@ def _gather(final: Path, config: AlignConfig, done: list[Clip], source: _Source)
     if not done:
         return
     if source.kept != {clip.id for clip in done} or not _says(final, done):
-        scheme = scheme_of(config.backend) or backend(config.backend, landmarks=config.landmarks).scheme
-        header = AlignedHeader(config.model_dump(mode="json"), scheme, {"manifest": Manifest(tuple(done)).digest()})
+        inputs = {"manifest": Manifest(tuple(done)).digest()}
+        header = AlignedHeader(config.model_dump(mode="json"), _scheme(config), inputs)
         write_aligned(final, header, source.rows(done))
     source.parts.clear()
 

@@ -322,10 +322,7 @@ class _Finished:
 
     def _part(self, clip: Clip) -> ClipFeatures:
         digest = self.tasks[clip.id].digest
-        arrays = self.parts.load(clip.id, digest)
-        if arrays is None:
-            raise StoreError("A finished clip vanished while the file was written", where=clip.id,
-                             mend="run `merprep flow` again; let no two runs share a workspace")  # fmt: skip
+        arrays = self.parts.take(clip.id, digest, "merprep flow")
         return ClipFeatures.from_arrays(arrays, digest)
 
 

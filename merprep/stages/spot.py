@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from merprep.config import canonical_json, short_hash
-from merprep.errors import ImageError, StoreError, UnknownNameError, UsageError
+from merprep.errors import ImageError, UnknownNameError, UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.runner import SkipClip, run_clips
@@ -193,10 +193,7 @@ def _spot_clip(clip: Clip, *, roots: Mapping[str, Path], config: SpotConfig) -> 
 
 
 def _load(parts: Parts, clip_id: str, digests: Mapping[str, str]) -> _Found:
-    arrays: dict[str, Any] | None = parts.load(clip_id, digests[clip_id])
-    if arrays is None:
-        raise StoreError("A finished clip vanished while the manifest was written", where=clip_id,
-                         mend="run `merprep spot` again; let no two runs share a workspace")  # fmt: skip
+    arrays: dict[str, Any] = parts.take(clip_id, digests[clip_id], "merprep spot")
     return _Found(int(arrays["apex"]), float(arrays["confidence"]))
 
 

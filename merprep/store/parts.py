@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merprep.config import short_hash
+from merprep.errors import StoreError
 from merprep.store.workspace import written_whole
 
 Arrays = dict[str, NDArray[np.generic]]
@@ -58,6 +59,23 @@ class Parts:
                 return {name: stored[name] for name in stored.files if name != _DIGEST}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
+
+    def take(self, clip_id: str, digest: str, command: str) -> Arrays:
+        """Return the arrays of a clip that this run has finished, while its results are gathered.
+
+        Raises
+        ------
+        StoreError
+            Where the part is gone or was made from something else since; `command` is what to run again.
+        """
+        arrays = self.load(clip_id, digest)
+        if arrays is None:
+            raise StoreError(
+                "A finished clip vanished while the results were gathered",
+                where=clip_id,
+                mend=f"run `{command}` again; let no two runs share a workspace",
+            )
+        return arrays
 
     def has(self, clip_id: str, digest: str) -> bool:
         """Whether a whole part made from the same input is there."""

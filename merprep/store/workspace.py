@@ -94,10 +94,6 @@ class Workspace:
             )
         return found[0]
 
-    def run_names(self) -> list[str]:
-        """Return the names of the training runs, sorted."""
-        return sorted(path.name for path in self.runs.glob("*") if path.is_dir())
-
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:

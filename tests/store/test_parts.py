@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from merprep.errors import StoreError
 from merprep.store import Parts
 
 
@@ -26,6 +27,14 @@ def test_a_truncated_part_does_not_count(parts, keep):
     (path,) = parts.folder.iterdir()
     path.write_bytes(path.read_bytes()[:keep])
     assert parts.load("casme2/sub01/EP02_01f", "digest") is None
+
+
+def test_a_part_that_vanished_while_gathering_says_what_to_run_again(parts):
+    np.testing.assert_array_equal(parts.take("casme2/sub01/EP02_01f", "digest", "merprep flow")["flow"], np.arange(4.0))
+    parts.clear()
+    with pytest.raises(StoreError, match="vanished") as caught:
+        parts.take("casme2/sub01/EP02_01f", "digest", "merprep flow")
+    assert "merprep flow" in (caught.value.mend or "")
 
 
 def test_clearing_removes_the_folder(parts):
