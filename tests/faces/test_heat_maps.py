@@ -33,6 +33,22 @@ def test_peaks_lie_where_they_were_put_to_a_fraction_of_a_pixel(noise: float, li
     assert (heat > 0.7).all()
 
 
+@pytest.mark.parametrize("sigma", [0.7, 1.0, 1.5, 2.0, 3.0])
+def test_wide_and_narrow_peaks_are_read_within_a_quarter_of_a_pixel(sigma: float) -> None:
+    rng = np.random.default_rng(2)
+    centres = rng.uniform(1, 62, (200, 2))
+    maps = 0.8 * gaussians(centres, sigma)
+    assert rms(peaks(maps)[0], centres) * CELL < 0.01
+    noisy = maps + 0.02 + 0.008 * rng.standard_normal(maps.shape)  # on a background, and noise of 1 % of the peak
+    assert rms(peaks(noisy)[0], centres) * CELL < 0.15
+
+
+def test_a_second_weaker_peak_does_not_pull() -> None:
+    centres = np.random.default_rng(3).uniform(15, 40, (100, 2))
+    two = gaussians(centres) + 0.6 * gaussians(centres + [6.0, 5.0])
+    assert rms(peaks(two)[0], centres) * CELL < 0.1
+
+
 @pytest.mark.parametrize("shift", [0.25, 0.5, 1.0])
 def test_shifts_of_a_face_by_parts_of_a_pixel_are_followed(shift: float) -> None:
     centres = np.random.default_rng(1).uniform(5, 58, (200, 2))
