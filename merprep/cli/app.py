@@ -15,6 +15,7 @@ from merprep.cli import (
     databases,
     demo,
     doctor,
+    export,
     flow,
     imports,
     ingest,
@@ -59,6 +60,7 @@ app.add_typer(imports.app, name="import", rich_help_panel=_FEATURES)
 add_command(app, train_commands.train, panel=_NETWORKS)
 add_command(app, predict.predict, panel=_NETWORKS)
 add_command(app, show.show, panel=_NETWORKS)
+add_command(app, export.export, panel=_NETWORKS)
 add_command(app, doctor.doctor, panel=_MACHINE)
 app.add_typer(weights_commands.app, name="weights", rich_help_panel=_MACHINE)
 app.add_typer(config.app, name="config", rich_help_panel=_MACHINE)
