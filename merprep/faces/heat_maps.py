@@ -97,7 +97,7 @@ def _fitted(window: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[n
 def _deviation(window: NDArray[np.float64], inside: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Estimate the width of each peak: a Gaussian is above its half on an area of 2 pi ln(2) times its variance."""
     area = (window > 0.5).sum(axis=(1, 2)) / inside.mean(axis=(1, 2))
-    return np.clip(np.sqrt(area / (2 * np.pi * np.log(2))), _NARROWEST, _WIDEST)
+    return np.asarray(np.clip(np.sqrt(area / (2 * np.pi * np.log(2))), _NARROWEST, _WIDEST))
 
 
 def _top(quadric: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -45,7 +45,7 @@ def test_wide_and_narrow_peaks_are_read_within_a_quarter_of_a_pixel(sigma: float
 
 def test_a_second_weaker_peak_does_not_pull() -> None:
     centres = np.random.default_rng(3).uniform(15, 40, (100, 2))
-    two = gaussians(centres) + 0.6 * gaussians(centres + [6.0, 5.0])
+    two = gaussians(centres) + 0.6 * gaussians(centres + np.array([6.0, 5.0]))
     assert rms(peaks(two)[0], centres) * CELL < 0.1
 
 

@@ -7,6 +7,7 @@ from merprep.faces import AlignConfig, align, align_clip
 from merprep.faces.geometry import apply, canonical_face, inverse, scale_of
 from merprep.faces.refinement import refined_transform
 from merprep.faces.warp import warp
+from merprep.flow import estimate
 from merprep.synthetic.render import render_clip
 
 pytestmark = pytest.mark.usefixtures("mesh_weights")
@@ -39,6 +40,21 @@ def test_a_shift_of_the_head_is_taken_out_to_three_hundredths_of_a_pixel(d: floa
             warped = warp(moved(frame, *step, rng), face.transform, CONFIG.size)
             errors.append(apart(refined_transform(face.image, warped, face.transform, CONFIG), face, step))
     assert float(np.sqrt((np.stack(errors) ** 2).mean())) < 0.03
+
+
+def test_a_still_clip_with_noise_gets_next_to_no_motion_and_no_flow_by_refinement() -> None:
+    moves, fields = [], []
+    for subject in range(2):
+        frame = render_clip(subject=subject, n_frames=1, size=(320, 240), noise=0, colour=False).frames[0]
+        rng = np.random.default_rng(40 + subject)
+        face = align(moved(frame, 0, 0, rng))
+        for _ in range(3):
+            again = moved(frame, 0, 0, rng)
+            refined = refined_transform(face.image, warp(again, face.transform, CONFIG.size), face.transform, CONFIG)
+            moves.append(apart(refined, face, (0.0, 0.0)))
+        fields.append(estimate(face.image, warp(again, refined, CONFIG.size)))
+    assert float(np.sqrt(np.square(moves).mean())) < 0.005
+    assert float(np.sqrt(np.square(fields).mean())) < 0.02
 
 
 @pytest.mark.parametrize("emotion", ["happiness", "negative", "surprise"])
