@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat, model_validator
 
 from merprep.config import StageConfig
 from merprep.errors import ConfigError, UnknownNameError
 from merprep.manifest_data import load_table, table_names
 
-Normalisation = Literal["none", "minmax-255", "minmax-symmetric", "peak-symmetric"]
+Normalisation = Literal["none", "minmax-255", "minmax-symmetric", "peak-symmetric", "fixed-bound", "train-standard"]
 
 
 class InputSpec(StageConfig):
@@ -24,21 +24,38 @@ class InputSpec(StageConfig):
     channels : tuple of str
         Names in the order of the network's input channels.
     normalisation : str
-        How each channel of each clip is scaled; the statistics are always those of the whole map of the same clip,
-        so nothing is fitted and nothing can leak:
-        ``none``; ``minmax-255`` (smallest value to 0, largest to 255, as the published maps are);
+        How each channel of each clip is scaled. By statistics of the whole map of the same clip, so that nothing is
+        fitted and nothing can leak: ``minmax-255`` (smallest value to 0, largest to 255, as the published maps are);
         ``minmax-symmetric`` (smallest to -1, largest to 1); ``peak-symmetric`` (divided by the largest magnitude:
-        zero motion stays zero).
+        zero motion stays zero). By none: ``none``; ``fixed-bound`` (divided by `bounds`, cut off at -1 and 1). By
+        statistics of the training side of each fold: ``train-standard`` (mean 0, standard deviation 1; see
+        `merprep.training.normalising`).
+    bounds : dict of str to float
+        For ``fixed-bound``, and only for it: the value of each channel that becomes 1, in the channel's unit (px for
+        u and v, px/px for strain).
 
     Examples
     --------
     >>> InputSpec(representation="mosaic:anatomical", channels=("u", "v", "strain")).region_set
     'anatomical'
+    >>> InputSpec(channels=("u", "v"), normalisation="fixed-bound", bounds={"u": 2, "v": 2}).bounds
+    {'u': 2.0, 'v': 2.0}
     """
 
     representation: str = Field(default="map", pattern=r"^(map|mosaic:[\w.-]+)$")
     channels: tuple[str, ...] = ("u", "v", "strain")
     normalisation: Normalisation = "none"
+    bounds: dict[str, PositiveFloat] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _bounds_fit(self) -> Self:
+        wanted = set(self.channels) if self.normalisation == "fixed-bound" else set()
+        if set(self.bounds) != wanted:
+            raise ValueError(
+                "bounds must name each channel once with fixed-bound, and nothing otherwise: "
+                f"{', '.join(sorted(wanted)) or 'nothing'} here, not {', '.join(sorted(self.bounds)) or 'nothing'}"
+            )
+        return self
 
     @property
     def region_set(self) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from merprep.store.workspace import written_whole
 from merprep.training.fit import probabilities
 from merprep.training.inputs import check_input, read_input
 from merprep.training.job import Clips, Plan, train_network
+from merprep.training.normalising import Normaliser, fit_normalising
 
 _NAME = "final.safetensors"
 
@@ -33,9 +35,14 @@ def fit_final(plan: Plan, clips: Clips, folder: Path, seed: int = 0) -> Path:
 
     if plan.recipe is None:
         raise ModelError(f"{plan.preset.model} has no weights to keep", mend="train a network for a final fit")
-    network, _ = train_network(plan, plan.recipe, clips, np.arange(len(clips.ids)), seed)
+    everybody = np.arange(len(clips.ids))
+    normaliser = fit_normalising(plan.preset.input, clips.images, everybody)
+    if normaliser is not None:
+        clips = replace(clips, images=normaliser.apply(clips.images))
+    network, _ = train_network(plan, plan.recipe, clips, everybody, seed)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    about = {"preset": plan.preset.model_dump(mode="json"), "classes": list(plan.classes), "clips": len(clips.ids)}
+    about = {"preset": plan.preset.model_dump(mode="json"), "classes": list(plan.classes), "clips": len(clips.ids),
+             "normaliser": normaliser and normaliser.as_json()}  # fmt: skip
     with written_whole(folder / _NAME) as temporary:
         save_file(tensors, temporary, metadata={"merprep": json.dumps(about)})
     return folder / _NAME
@@ -65,11 +72,13 @@ def predict(run_folder: str | Path, features: str | Path, *, device: str = "cpu"
     """
     import torch
 
-    network, preset, classes = _load(Path(run_folder) / _NAME)
+    network, preset, classes, normaliser = _load(Path(run_folder) / _NAME)
     with open_features(features) as file:
         check_input(file, preset.input)
         images = np.ascontiguousarray(read_input(file, slice(None), preset.input))
         table = file.clips[["id", "person", "database"]].reset_index(drop=True)
+    if normaliser is not None:
+        images = normaliser.apply(images)
     chances = probabilities(network.to(device), torch.from_numpy(images).to(device)).numpy()
     table["prediction"] = [classes[number] for number in chances.argmax(axis=1)]
     for number, name in enumerate(classes):
@@ -77,7 +86,7 @@ def predict(run_folder: str | Path, features: str | Path, *, device: str = "cpu"
     return table
 
 
-def _load(path: Path) -> tuple[Any, Preset, list[str]]:
+def _load(path: Path) -> tuple[Any, Preset, list[str], Normaliser | None]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
@@ -96,4 +105,5 @@ def _load(path: Path) -> tuple[Any, Preset, list[str]]:
     preset = Preset.read(about["preset"], where=str(path))
     network = build_preset(preset, len(about["classes"]))
     network.load_state_dict(tensors)
-    return network.eval(), preset, list(about["classes"])
+    fitted = about.get("normaliser")
+    return network.eval(), preset, list(about["classes"]), Normaliser.of_json(fitted) if fitted else None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merprep.errors import ModelError
-from merprep.models.presets import InputSpec, Normalisation
+from merprep.models.presets import InputSpec
 from merprep.store.features import FeatureFile
 from merprep.store.mosaics import mosaic
 
@@ -17,6 +17,8 @@ Array = NDArray[np.float32]
 
 # A channel that is the same everywhere has no span to stretch.
 _FLAT = np.float32(1e-12)
+# How wide the range is that minimum and maximum become the ends of, and where it begins.
+_RANGES = {"minmax-255": (255, 0), "minmax-symmetric": (2, -1)}
 
 
 def check_input(file: FeatureFile, spec: InputSpec) -> None:
@@ -60,13 +62,16 @@ def read_input(file: FeatureFile, index: int | slice, spec: InputSpec) -> Array:
     order = [file.channels.index(name) for name in spec.channels]
     whole = np.asarray(file.features[index], np.float32)[..., order, :, :]
     if spec.region_set is None:
-        return normalise(whole, whole, spec.normalisation)
+        return normalise(whole, whole, spec)
     regions = np.asarray(file.regions[spec.region_set][index], np.float32)[..., order, :, :]
-    return normalise(mosaic(regions), whole, spec.normalisation)
+    return normalise(mosaic(regions), whole, spec)
 
 
-def normalise(values: Array, whole: Array, normalisation: Normalisation) -> Array:
-    """Scale each channel of each clip by statistics of its whole map.
+def normalise(values: Array, whole: Array, spec: InputSpec) -> Array:
+    """Scale each channel of each clip, by statistics of its whole map or by fixed bounds.
+
+    ``train-standard`` changes nothing here: what it needs is fitted inside each fold, by
+    `merprep.training.normalising`.
 
     Parameters
     ----------
@@ -74,26 +79,63 @@ def normalise(values: Array, whole: Array, normalisation: Normalisation) -> Arra
         What is scaled: the map itself, or a mosaic of its regions.
     whole : (..., C, H, W) float32
         The whole maps of the same clips.
-    normalisation : str
+    spec : InputSpec
         See `merprep.models.InputSpec`.
 
     Examples
     --------
     >>> values = np.array([[[-1.0, 3.0]]], np.float32)
-    >>> normalise(values, values, "minmax-255").ravel().tolist()
+    >>> normalise(values, values, InputSpec(channels=("u",), normalisation="minmax-255")).ravel().tolist()
     [0.0, 255.0]
-    >>> normalise(values, values, "peak-symmetric").ravel().tolist()
+    >>> normalise(values, values, InputSpec(channels=("u",), normalisation="peak-symmetric")).ravel().tolist()
     [-0.3333333432674408, 1.0]
     """
-    if normalisation == "none":
+    if spec.normalisation in ("none", "train-standard"):
         return values
-    if normalisation == "peak-symmetric":
-        peak = np.abs(whole).max(axis=(-2, -1), keepdims=True)
-        return cast("Array", values / np.maximum(peak, _FLAT))
+    zero, scale = _zero_and_scale(whole, spec)
+    unit = (values - zero) / scale
+    if spec.normalisation == "fixed-bound":
+        return cast("Array", np.clip(unit, -1, 1))
+    width, first = _RANGES.get(spec.normalisation, (1, 0))
+    return cast("Array", unit * width + first)
+
+
+def denormalise(values: Array, whole: Array, spec: InputSpec) -> Array:
+    """Bring a normalised input back to the units of its channels: the inverse of `normalise`.
+
+    Statistics of a clip are read off its whole map, which the feature file holds unnormalised. What ``fixed-bound``
+    cut off comes back as the bound; ``train-standard`` is undone by `merprep.training.normalising.Normaliser.undo`.
+
+    Parameters
+    ----------
+    values : (..., C, h, w) float32
+    whole : (..., C, H, W) float32
+        The whole maps of the same clips, as the feature file holds them.
+    spec : InputSpec
+
+    Examples
+    --------
+    >>> map = np.array([[[-1.0, 3.0]]], np.float32)
+    >>> spec = InputSpec(channels=("u",), normalisation="minmax-255")
+    >>> denormalise(normalise(map, map, spec), map, spec).ravel().tolist()
+    [-1.0, 3.0]
+    """
+    if spec.normalisation in ("none", "train-standard"):
+        return values
+    zero, scale = _zero_and_scale(whole, spec)
+    width, first = _RANGES.get(spec.normalisation, (1, 0))
+    return cast("Array", (values - first) / width * scale + zero)
+
+
+def _zero_and_scale(whole: Array, spec: InputSpec) -> tuple[Array, Array]:
+    """Return what is taken off each channel and what the rest is divided by, each broadcast over (..., C, h, w)."""
+    none = np.zeros((len(spec.channels), 1, 1), np.float32)
+    if spec.normalisation == "fixed-bound":
+        return none, np.array([spec.bounds[name] for name in spec.channels], np.float32)[:, None, None]
+    if spec.normalisation == "peak-symmetric":
+        return none, np.maximum(np.abs(whole).max(axis=(-2, -1), keepdims=True), _FLAT)
     low = whole.min(axis=(-2, -1), keepdims=True)
-    span = whole.max(axis=(-2, -1), keepdims=True) - low
-    unit = (values - low) / np.maximum(span, _FLAT)
-    return cast("Array", unit * 255 if normalisation == "minmax-255" else unit * 2 - 1)
+    return low, np.maximum(whole.max(axis=(-2, -1), keepdims=True) - low, _FLAT)
 
 
 def horizontal_channels(channels: Sequence[str]) -> list[int]:

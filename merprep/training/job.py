@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from merprep.training.augment import Mirror
 from merprep.training.baselines import baseline
 from merprep.training.fit import Observer, fit, probabilities
 from merprep.training.folds import Fold, FoldResult, Predictions, seed_of
+from merprep.training.normalising import normalised
 from merprep.training.recipe import Recipe
 from merprep.training.selection import Selection, inner_epoch, oracle_epoch
 
@@ -93,10 +94,11 @@ def _threads(count: int) -> Iterator[None]:
 
 
 def _baseline(plan: Plan, fold: Fold, seed: int, clips: Clips) -> Predictions:
+    images = normalised(plan.preset.input, clips.images, fold.train)
     found = baseline(plan.preset.model)(
-        clips.images[fold.train],
+        images[fold.train],
         clips.labels[fold.train],
-        clips.images[fold.test],
+        images[fold.test],
         n_classes=plan.n_classes,
         seed=seed_of(seed, fold.name),
         settings=plan.preset.architecture,
@@ -108,6 +110,7 @@ def _network(plan: Plan, recipe: Recipe, fold: Fold, seed: int, clips: Clips) ->
     train, inner = fold.train, np.zeros(0, np.int64)
     if plan.selection == "inner":
         train, inner = _inner_split(fold.train, clips.persons, seed_of(seed, fold.name))
+    clips = replace(clips, images=normalised(plan.preset.input, clips.images, train))
     watched = torch.from_numpy(clips.images[np.concatenate([fold.test, inner])]).to(plan.device)
     history: list[NDArray[np.float32]] = []
 

@@ -95,7 +95,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 @given(MAPS)
 def test_normalised_values_stay_in_their_range_and_flat_channels_stay_finite(values: np.ndarray) -> None:
     for rule, low, high in (("minmax-255", 0, 255), ("minmax-symmetric", -1, 1), ("peak-symmetric", -1, 1)):
-        scaled = normalise(values, values, rule)
+        scaled = normalise(values, values, InputSpec(channels=("u",), normalisation=rule))
         assert np.isfinite(scaled).all()
         assert scaled.min() >= low - 1e-4 * high
         assert scaled.max() <= high * (1 + 1e-4)
@@ -103,4 +103,6 @@ def test_normalised_values_stay_in_their_range_and_flat_channels_stay_finite(val
 
 def test_stretching_published_maps_again_changes_nothing() -> None:
     values = np.arange(256, dtype=np.float32).reshape(1, 16, 16)
-    assert np.array_equal(np.rint(normalise(values, values, "minmax-255")), values)
+    assert np.array_equal(
+        np.rint(normalise(values, values, InputSpec(channels=("u",), normalisation="minmax-255"))), values
+    )
