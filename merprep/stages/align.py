@@ -21,6 +21,7 @@ from merprep.faces.regions import region_points
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.runner import KEPT, SkipClip, run_clips
+from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_aligned
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
@@ -114,13 +115,14 @@ def align(
     _gather(final, settings, done, _Source(final, kept, parts, tasks))
     outcomes = _remarked(final, outcomes) if done else outcomes
     _note_in_manifest(workspace, manifest, outcomes)
-    return StageReport(
+    report = StageReport(
         "align",
         tuple(outcomes.values()),
         time.perf_counter() - started,
         (str(final),) if done else (),
         "merprep flow",
     )
+    return keep_account(workspace, report)
 
 
 def _task(clip: Clip, roots: Mapping[str, Path], frames: Frames) -> _Task:

@@ -40,6 +40,7 @@ from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
 from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, read_manifest, write_features
+from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedFile, open_aligned
 from merprep.store.manifest import Manifest
 from merprep.store.parts import Arrays
@@ -116,13 +117,14 @@ def flow(
     if not done:
         raise _nothing(final, outcomes)
     _gather(final, _header(settings, source, done, device_name(used)), done, _Finished(final, kept, parts, tasks))
-    return final, StageReport(
+    report = StageReport(
         "flow",
         tuple(_noted(clip, outcomes[clip.id], settings) for clip in manifest.clips),
         time.perf_counter() - started,
         (str(final),),
         "merprep train --preset sanity",
     )
+    return final, keep_account(workspace, report)
 
 
 @dataclass(frozen=True)

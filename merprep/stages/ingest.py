@@ -21,6 +21,7 @@ from merprep.labels import CountTable, count_table, scheme
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome, StageReport
 from merprep.store import Workspace, read_manifest_or_empty, write_manifest, written_whole
+from merprep.store.accounts import keep_account
 from merprep.store.hashes import write_hashes
 from merprep.store.provenance import sha256_of
 
@@ -181,6 +182,7 @@ def ingest(
     )
     _write_report(workspace, result)
     write_manifest(workspace, manifest)
+    keep_account(workspace, result.report, subject=result.database)
     return result
 
 

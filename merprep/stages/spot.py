@@ -17,6 +17,7 @@ from merprep.errors import ImageError, UnknownNameError, UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.runner import SkipClip, run_clips
+from merprep.store.accounts import keep_account
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
 from merprep.store.provenance import versions
@@ -98,7 +99,8 @@ def spot(
     path = workspace.reports / "spot.json"
     _write_account(path, settings, possible, outcomes, found)
     seconds = time.perf_counter() - started
-    return StageReport("spot", tuple(outcomes.values()), seconds, (path.as_posix(),), "merprep flow")
+    report = StageReport("spot", tuple(outcomes.values()), seconds, (path.as_posix(),), "merprep flow")
+    return keep_account(workspace, report)
 
 
 def _chosen(manifest: Manifest, databases: Sequence[str] | None) -> list[Clip]:

@@ -1,0 +1,96 @@
+"""The accounts that stages leave in the workspace: what became of every clip, and what it took."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+
+from merprep.records import StageReport
+from merprep.store.workspace import Workspace, written_whole
+
+_LONGEST_LINE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a stage, in the journal of a workspace.
+
+    Parameters
+    ----------
+    stage : str
+    subject : str
+        What it was about, such as the database that was ingested.
+    ended : str
+        When, in UTC (ISO 8601).
+    seconds : float
+        Wall clock.
+    counts : dict of int
+        ``in``, ``done``, ``skipped``, ``failed``.
+    outputs : tuple of str
+    """
+
+    stage: str
+    subject: str = ""
+    ended: str = ""
+    seconds: float = 0.0
+    counts: dict[str, int] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+
+
+def keep_account(workspace: Workspace, report: StageReport, *, subject: str = "") -> StageReport:
+    """Add a stage's run to the journal, and write what became of every clip to ``reports/account-<stage>.json``.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    report : StageReport
+    subject : str
+        What the stage was about; part of the file's name.
+
+    Returns
+    -------
+    StageReport
+        `report`.
+    """
+    entry = Entry(
+        report.stage,
+        subject,
+        datetime.now(UTC).isoformat(timespec="seconds"),
+        round(report.seconds, 3),
+        report.counts(),
+        report.outputs,
+    )
+    name = f"account-{report.stage}-{subject}.json" if subject else f"account-{report.stage}.json"
+    account = {
+        **asdict(entry),
+        "skipped": {outcome.clip_id: outcome.reason for outcome in report.of_state("skipped")},
+        "failed": {outcome.clip_id: outcome.reason for outcome in report.of_state("failed")},
+    }
+    with written_whole(workspace.reports / name) as temporary:
+        temporary.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with (workspace.reports / "journal.jsonl").open("a", encoding="utf-8", newline="") as stream:
+        stream.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+    return report
+
+
+def read_journal(workspace: Workspace) -> tuple[Entry, ...]:
+    """Return what `keep_account` added, in order; a line that was cut off is left out.
+
+    Examples
+    --------
+    >>> read_journal(Workspace("a-folder-that-is-not-there"))
+    ()
+    """
+    path = workspace.reports / "journal.jsonl"
+    if not path.is_file():
+        return ()
+    entries = []
+    with path.open(encoding="utf-8") as stream:
+        while line := stream.readline(_LONGEST_LINE):
+            try:
+                values = json.loads(line)
+                entries.append(Entry(**{**values, "outputs": tuple(values["outputs"])}))
+            except (ValueError, TypeError, KeyError):
+                continue  # written by a process that was killed, or by a newer merprep
+    return tuple(entries)
