@@ -53,13 +53,13 @@ class LeaveOneSubjectOut:
         UsageError
             Where groups are missing, of another length, or of one person only.
         """
-        persons = _persons(X, groups)
+        persons = persons_of(X, groups)
         for person in _unique(persons):
             yield _fold(persons, [person])
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: ArrayLike | None = None) -> int:
         """Return the number of persons."""
-        return len(_unique(_persons(None, groups)))
+        return len(_unique(persons_of(None, groups)))
 
 
 class SubjectKFold:
@@ -86,7 +86,7 @@ class SubjectKFold:
 
     def split(self, X: Any, y: Any = None, groups: ArrayLike | None = None) -> Iterator[Fold]:
         """Yield (train, test) indices, as `LeaveOneSubjectOut.split` does."""
-        persons = _persons(X, groups)
+        persons = persons_of(X, groups)
         for held_out in self._folds(persons):
             yield _fold(persons, held_out)
 
@@ -116,7 +116,13 @@ def _fold(persons: NDArray[np.str_], held_out: Sequence[str]) -> Fold:
     return train, test
 
 
-def _persons(X: Any, groups: ArrayLike | None) -> NDArray[np.str_]:
+def persons_of(X: Any, groups: ArrayLike | None) -> NDArray[np.str_]:
+    """Return the person of each clip as an array; raise where there are not at least two persons.
+
+    Raises
+    ------
+    UsageError
+    """
     if groups is None:
         raise UsageError("A split over persons needs groups=, the person of each clip")
     persons = np.asarray(groups).astype(np.str_).ravel()
