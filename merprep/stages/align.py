@@ -21,6 +21,7 @@ from merprep.faces.regions import region_points
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.runner import KEPT, SkipClip, run_clips
+from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_aligned
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
@@ -44,6 +45,7 @@ class _Task:
         return short_hash(canonical_json([clip.onset, sorted([n, *stamp] for n, stamp in self.stamps.items())]), 16)
 
 
+@one_writer
 def align(
     workspace: Workspace,
     config: AlignConfig | None = None,

@@ -39,6 +39,7 @@ from merprep.stages.align import Frames, align
 from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
+from merprep.stages.writing import one_writer
 from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, read_manifest, write_features
 from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedFile, open_aligned
@@ -57,6 +58,7 @@ class _Task:
     reason: str = ""
 
 
+@one_writer
 def flow(
     workspace: Workspace,
     config: FlowConfig | None = None,

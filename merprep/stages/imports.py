@@ -19,6 +19,7 @@ from merprep.features import ANATOMICAL, PUBLISHED, cut_anatomical, cut_publishe
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome, StageReport, person_of
 from merprep.stages.regions import region_sets
+from merprep.stages.writing import one_writer
 from merprep.store import ClipFeatures, FeatureHeader, Workspace, write_features
 from merprep.store.provenance import sha256_of
 
@@ -39,6 +40,7 @@ class _Row:
     path: Path
 
 
+@one_writer
 def import_htnet_features(
     workspace: Workspace, folder: str | Path, *, progress: Progress | None = None
 ) -> tuple[Path, StageReport]:

@@ -20,6 +20,7 @@ from merprep.errors import DatabaseError, UsageError
 from merprep.labels import CountTable, count_table, scheme
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome, StageReport
+from merprep.stages.writing import one_writer
 from merprep.store import Workspace, read_manifest_or_empty, write_manifest, written_whole
 from merprep.store.accounts import keep_account
 from merprep.store.hashes import write_hashes
@@ -109,6 +110,7 @@ class IngestResult:
         return lines + _some("ignored", reading.ignored)
 
 
+@one_writer
 def ingest(
     workspace: Workspace,
     database: str,

@@ -17,6 +17,7 @@ from merprep.errors import ImageError, UnknownNameError, UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.runner import SkipClip, run_clips
+from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
@@ -35,6 +36,7 @@ class _Found:
     confidence: float
 
 
+@one_writer
 def spot(
     workspace: Workspace,
     config: SpotConfig | None = None,

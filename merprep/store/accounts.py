@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
 from merprep.records import StageReport
+from merprep.store.whole import append_line
 from merprep.store.workspace import Workspace, written_whole
 
 _LONGEST_LINE = 1 << 20
@@ -69,8 +70,7 @@ def keep_account(workspace: Workspace, report: StageReport, *, subject: str = ""
     }
     with written_whole(workspace.reports / name) as temporary:
         temporary.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with (workspace.reports / "journal.jsonl").open("a", encoding="utf-8", newline="") as stream:
-        stream.write(json.dumps(asdict(entry), ensure_ascii=False) + "\n")
+    append_line(workspace.reports / "journal.jsonl", json.dumps(asdict(entry), ensure_ascii=False))
     return report
 
 

@@ -1,7 +1,9 @@
 """Finished clips that wait to be gathered: one small file a clip, so that an interrupted stage continues.
 
 A part is written under a temporary name and renamed, so it is whole or not there. It carries the digest of what it
-was made from; where that changed since, the part does not count.
+was made from; where that changed since, the part does not count. Nobody waits until a part has left the machine's
+memory, which would cost more than most clips: the checksums inside tell when a power cut damaged one, and the clip is
+done again. Parts lie in up to 256 folders, since few file systems like a hundred thousand files in one.
 """
 
 from __future__ import annotations
@@ -39,11 +41,14 @@ class Parts:
         self.folder = folder
 
     def _path(self, clip_id: str) -> Path:
-        return self.folder / f"{short_hash(clip_id, 20)}.npz"
+        name = short_hash(clip_id, 20)
+        return self.folder / name[:2] / f"{name[2:]}.npz"
 
     def save(self, clip_id: str, digest: str, arrays: Arrays) -> None:
         """Keep the arrays of one clip."""
-        with written_whole(self._path(clip_id)) as temporary, temporary.open("wb") as stream:
+        size = sum(array.nbytes for array in arrays.values())
+        path = self._path(clip_id)
+        with written_whole(path, durable=False, needed=size) as temporary, temporary.open("wb") as stream:
             np.savez(stream, allow_pickle=False, **{_DIGEST: np.array(digest)}, **arrays)
 
     def load(self, clip_id: str, digest: str) -> Arrays | None:
@@ -80,6 +85,10 @@ class Parts:
     def has(self, clip_id: str, digest: str) -> bool:
         """Whether a whole part made from the same input is there."""
         return self.load(clip_id, digest) is not None
+
+    def size(self) -> int:
+        """Return how many bytes all parts take."""
+        return sum(path.stat().st_size for path in self.folder.glob("*/*.npz"))
 
     def clear(self) -> None:
         """Remove the folder; called once the parts are gathered into their file."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from merprep.errors import StoreError
+from merprep.store.whole import written_whole
+
+__all__ = ["Workspace", "safe_name", "written_whole"]
 
 
 class Workspace:
@@ -72,6 +73,12 @@ class Workspace:
         """Return the folder of finished clips that wait to be gathered into the file `final`."""
         return final.with_suffix(".parts")
 
+    def written_folders(self) -> list[Path]:
+        """Return the folders that stages write files to, those of waiting parts included."""
+        rooms = [self.folder / name for name in ("aligned", "features", "spotted")]
+        parts = [path for room in rooms for pattern in ("*.parts", "*.parts/*/") for path in room.glob(pattern)]
+        return [self.folder, self.reports, self.folder / "hashes", self.figures, *rooms, *parts]
+
     def feature_files(self) -> list[Path]:
         """Return the feature files, the newest first."""
         found = (self.folder / "features").glob("*.h5")
@@ -93,38 +100,6 @@ class Workspace:
                 mend="run `merprep flow`, or `merprep import htnet-features DIR`, or name one with --features",
             )
         return found[0]
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary name beside `path`, renamed into place on success and removed on failure.
-
-    Readers never see a half-written file, and what was there before survives an error.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> target = Path(tempfile.mkdtemp()) / "note.txt"
-    >>> with written_whole(target) as temporary:
-    ...     _ = temporary.write_text("whole")
-    >>> target.read_text()
-    'whole'
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise StoreError(
-            f"The file cannot be written: {error.strerror or error}",
-            where=str(path),
-            mend="free disk space, close programs that hold the file open, or choose another --workspace",
-        ) from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def safe_name(text: str) -> str:
