@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from merprep.errors import TrainingError
+from merprep.evaluation import Roster
 from merprep.models.presets import InputSpec
 from merprep.store.features import FeatureFile, open_features
 from merprep.training.inputs import check_input, read_input
@@ -68,6 +69,10 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
         Of the labelled clips, in the order of the file.
     skipped : dict of str to int
         How many clips have no label, by reason.
+    roster : Roster
+        Who is in which labelled clip, and of what it is a copy, as protocols need to know.
+    fitted_on : tuple of str
+        Ids of the clips whose statistics the file's values were normalised with, where its configuration names any.
 
     Raises
     ------
@@ -95,6 +100,7 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
         with open_features(self.path) as file:
             self.spec = spec or InputSpec(representation="map", channels=file.channels, normalisation="none")
             check_input(file, self.spec)
+            self.fitted_on = tuple(str(name) for name in file.config.get("fitted_on", ()))
             self._select(file.records(), labelling)
         self._file: FeatureFile | None = None
         self._process = -1
@@ -115,6 +121,7 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
         self.clip_ids = [clip.id for _, clip, _ in kept]
         self.persons = [clip.person for _, clip, _ in kept]
         self.databases = [clip.database for _, clip, _ in kept]
+        self.roster = Roster.of(clip for _, clip, _ in kept)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -13,20 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merprep.errors import TrainingError
-from merprep.evaluation import LeaveOneSubjectOut, Splitter, SubjectKFold
+from merprep.evaluation import NamedFold, Roster, Split, input_digests, split_by
 from merprep.store.workspace import safe_name, written_whole
 
-
-@dataclass(frozen=True)
-class Fold:
-    """The two sides of a split, as positions among the labelled clips.
-
-    `name` is the held-out person, or the number of the fold where it holds several.
-    """
-
-    name: str
-    train: NDArray[np.int64]
-    test: NDArray[np.int64]
+Fold = NamedFold
 
 
 @dataclass(frozen=True)
@@ -90,35 +80,50 @@ def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | N
         return None
 
 
-def splitter_of(protocol: str) -> Splitter:
-    """Return the splitter of a protocol: ``loso``, or ``kfold`` (5 person-disjoint folds), or ``kfold-N``.
+def split_of(
+    protocol: str, roster: Roster, images: NDArray[np.float32] | None = None, fitted_on: Sequence[str] = ()
+) -> Split:
+    """Split clips by a protocol, refusing every leak; databases may be written in any usual spelling.
+
+    Parameters
+    ----------
+    protocol : str
+        See `merprep.evaluation.PROTOCOLS`.
+    roster : Roster
+        Who is in which clip.
+    images : (N, ...) float32, optional
+        The clips' inputs: the same input on both sides is a leak, whatever its name.
+    fitted_on : sequence of str
+        Ids of the clips that a normalisation was fitted on.
 
     Raises
     ------
-    TrainingError
-        Where there is no such protocol.
+    UsageError
+        Where there is no such protocol, or it cannot be followed with these clips.
+    LeakError
+        Where anything of a test side reaches its training side.
     """
-    name, _, number = protocol.partition("-")
-    if protocol == "loso":
-        return LeaveOneSubjectOut()
-    if name == "kfold" and (not number or number.isdigit()):
-        return SubjectKFold(int(number or 5))
-    raise TrainingError("There is no such protocol", found=protocol, expected="loso, kfold or kfold-N")
+    digests = None if images is None else input_digests(images)
+    return split_by(protocol, roster, digests=digests, fitted_on=fitted_on, resolve=_database)
+
+
+def _database(name: str) -> str:
+    from merprep.databases import spec
+
+    return spec(name).id
 
 
 def folds_of(protocol: str, persons: Sequence[str]) -> list[Fold]:
-    """Split the clips of `persons` (one entry a clip) by a protocol.
+    """Split the clips of `persons` (one entry a clip) by a protocol that needs to know no more than persons.
 
     Examples
     --------
     >>> [fold.name for fold in folds_of("loso", ["a:1", "a:2", "a:1"])]
     ['a:1', 'a:2']
     """
-    folds = []
-    for number, (train, test) in enumerate(splitter_of(protocol).split(persons, groups=persons)):
-        name = persons[int(test[0])] if protocol == "loso" else f"fold-{number + 1}"
-        folds.append(Fold(name, train, test))
-    return folds
+    count = len(persons)
+    ids = tuple(f"clip {number}" for number in range(count))
+    return list(split_of(protocol, Roster(ids, tuple(persons), ("",) * count, ("",) * count, ("",) * count)).folds)
 
 
 def seed_of(seed: int, fold: str) -> int:

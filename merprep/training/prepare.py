@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,10 +11,11 @@ from numpy.typing import NDArray
 
 from merprep.config import canonical_json
 from merprep.errors import TrainingError
+from merprep.evaluation import Split
 from merprep.models import build_preset
 from merprep.training.augment import check_augmentation
 from merprep.training.dataset import FeatureDataset
-from merprep.training.folds import Fold, rare_class_notes
+from merprep.training.folds import rare_class_notes
 from merprep.training.job import Clips, Plan
 
 
@@ -52,10 +52,11 @@ def _permuted(clips: Clips, seed: int) -> NDArray[np.int64]:
 
 
 def notes_of(
-    dataset: FeatureDataset, folds: Sequence[Fold], clips: Clips, max_folds: int | None, permute: int | None
+    dataset: FeatureDataset, split: Split, clips: Clips, max_folds: int | None, permute: int | None
 ) -> list[str]:
     """Say what a reader of the score must know."""
-    notes = rare_class_notes(folds, clips.labels, dataset.classes)
+    folds = split.folds
+    notes = [*split.notes, *rare_class_notes(folds, clips.labels, dataset.classes)]
     notes += [f"{count} clips have no label: {reason}" for reason, count in dataset.skipped.items()]
     if max_folds is not None and max_folds < len(folds):
         notes.append(f"only the first {max_folds} of {len(folds)} folds were run")
@@ -77,14 +78,15 @@ def check_network(plan: Plan, clips: Clips) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 
 
-def config_of(plan: Plan, dataset: FeatureDataset, clips: Clips, protocol: str, permute: int | None) -> dict[str, Any]:
+def config_of(plan: Plan, dataset: FeatureDataset, clips: Clips, split: Split, permute: int | None) -> dict[str, Any]:
     """Return everything that a fold's result depends on, as plain JSON values."""
     recipe = plan.recipe.model_dump(mode="json") if plan.recipe else None
     return {
         "preset": {**plan.preset.model_dump(mode="json"), "recipe": recipe},
         "scheme": dataset.scheme,
         "classes": list(dataset.classes),
-        "protocol": protocol,
+        "protocol": split.protocol,
+        "split": split.digest,
         # The optimistic score is always computed, so asking for it changes nothing that a fold depends on.
         "selection": "inner" if plan.selection == "inner" else "last",
         "device": plan.device,

@@ -19,7 +19,7 @@ from merprep.store.workspace import written_whole
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.device import resolve_device, workers
 from merprep.training.final import fit_final
-from merprep.training.folds import Fold, FoldResult, folds_of, load_fold
+from merprep.training.folds import Fold, FoldResult, load_fold, split_of
 from merprep.training.job import Clips, Plan, run_fold
 from merprep.training.prepare import check_network, clips_of, config_of, notes_of
 from merprep.training.recipe import Recipe
@@ -65,7 +65,7 @@ def train(
         A preset of the model by name, or one of your own.
     scheme : str, int or label scheme
     protocol : str
-        ``loso`` (over persons), ``kfold`` or ``kfold-N`` (person-disjoint).
+        ``loso`` (over persons), ``kfold-N``, ``hde``, ``hold-out:DATABASE``, ...: `merprep.evaluation.PROTOCOLS`.
     selection : str
         ``last`` epoch; ``inner``, chosen by validation persons of the training side; ``test-oracle``, which changes
         no honest score (that stays the last epoch's) and only asks for the optimistic one, which is always computed.
@@ -105,13 +105,14 @@ def train(
     chosen = preset if isinstance(preset, Preset) else read_preset(model, preset)
     dataset = FeatureDataset(features, scheme, spec=chosen.input)
     clips = clips_of(dataset, permute_labels_within_persons)
-    folds = folds_of(protocol, clips.persons)
-    notes = notes_of(dataset, folds, clips, max_folds, permute_labels_within_persons)
+    split = split_of(protocol, dataset.roster, clips.images, dataset.fitted_on)
+    folds = split.folds
+    notes = notes_of(dataset, split, clips, max_folds, permute_labels_within_persons)
     recipe = Recipe.of(chosen, epochs=epochs) if chosen.kind == "network" else None
     rule = _selection(selection)
     plan = Plan(chosen, recipe, dataset.classes, rule, resolve_device(device), 1, Path())
     parameters = check_network(plan, clips)
-    config = config_of(plan, dataset, clips, protocol, permute_labels_within_persons)
+    config = config_of(plan, dataset, clips, split, permute_labels_within_persons)
     folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
     plan = replace(plan, folder=folder / "folds")
     _claim(folder, config, {"seeds": seeds, "max_folds": max_folds, "folds": len(folds), "skipped": dataset.skipped})
@@ -120,7 +121,7 @@ def train(
     results = _run(plan, tasks, clips, jobs, parameters, progress or Silent())
     if final:
         fit_final(plan, clips, folder)
-    about = {"protocol": protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
+    about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
     return conclude(
         results, clips, plan, notes=notes, folds=len(folds[:max_folds]), seconds=time.perf_counter() - start, **about
     )

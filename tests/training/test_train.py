@@ -245,7 +245,7 @@ def test_the_table_shows_honest_and_optimistic_scores_and_the_gap(make_features:
         ({"model": "htnett"}, UnknownNameError),
         ({"preset": "sanety"}, UnknownNameError),
         ({"scheme": "megc2091"}, UnknownNameError),
-        ({"protocol": "losso"}, TrainingError),
+        ({"protocol": "losso"}, UsageError),
         ({"selection": "best"}, UsageError),
         ({"seeds": 0}, UsageError),
         ({"max_folds": 0}, UsageError),
