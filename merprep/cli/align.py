@@ -21,17 +21,18 @@ class Frames(StrEnum):
 def align(
     out: Output,
     backend: Annotated[
-        str, typer.Option(help="auto (mesh), mesh, fan, mediapipe, dlib, precomputed or none (already registered).")
-    ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    frames: Annotated[Frames, typer.Option(help="Onset, apex and offset, or every frame.")] = Frames.key,
+        str | None,
+        typer.Option(help="auto (mesh), mesh, fan, mediapipe, dlib, precomputed or none (already registered)."),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    frames: Annotated[Frames | None, typer.Option(help="key (onset, apex, offset: the default), or all.")] = None,
     person: Annotated[
-        str, typer.Option(help="Of several faces: largest, central, or a number from the left, from 0.")
-    ] = "largest",
+        str | None, typer.Option(help="Of several faces: largest, central, or a number from the left, from 0.")
+    ] = None,
     reference_frames: Annotated[
-        int, typer.Option(help="Landmarks are the median over this many frames, from the onset on.")
-    ] = 1,
-    refine: Annotated[str, typer.Option(help="ecc takes the head's motion out of each frame; none.")] = "none",
+        int | None, typer.Option(help="Landmarks are the median over this many frames, from the onset on; 1 by itself.")
+    ] = None,
+    refine: Annotated[str | None, typer.Option(help="ecc takes the head's motion out of each frame; none.")] = None,
     landmarks: Annotated[Path | None, typer.Option(help="CSV of landmarks, for --backend precomputed.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
 ) -> None:
@@ -40,12 +41,18 @@ def align(
     Example: merprep align --frames all
     """
     from merprep import stages
-    from merprep.faces import AlignConfig
 
-    settings = {"backend": backend, "person": int(person) if person.isdigit() else person, "refine": refine,
-                "reference_frames": reference_frames, "landmarks": str(landmarks or "")}  # fmt: skip
-    config = AlignConfig.read(settings, where="merprep align")
-    report = stages.align(out.workspace, config, frames=frames.value, jobs=jobs, device=device, progress=out.progress())
+    config = out.study.align_config(
+        backend=backend,
+        person=int(person) if person and person.isdigit() else person,
+        reference_frames=reference_frames,
+        refine=refine,
+        landmarks=landmarks and str(landmarks),
+    )
+    how = out.study.running("align", frames=frames and frames.value, device=device, jobs=jobs)
+    report = stages.align(
+        out.workspace, config, frames=how.frames, jobs=how.jobs, device=how.device, progress=out.progress()
+    )
     out.stage(report)
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
                   "outputs": list(report.outputs)})  # fmt: skip

@@ -21,6 +21,7 @@ from merprep.cli import (
     ingest,
     labels,
     predict,
+    run,
     show,
     spot,
     verify,
@@ -48,6 +49,7 @@ _NETWORKS = "Train and look"
 _MACHINE = "This machine"
 
 add_command(app, demo.demo, panel=_TRY)
+add_command(app, run.run, panel=_TRY)
 add_command(app, databases.databases, panel=_PREPARE)
 add_command(app, ingest.ingest, panel=_PREPARE)
 add_command(app, labels.labels, panel=_PREPARE)

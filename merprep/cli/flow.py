@@ -12,13 +12,13 @@ from merprep.cli.output import Output
 def flow(
     out: Output,
     preset: Annotated[
-        str,
+        str | None,
         typer.Option(help="default, steady, fast, opencv, ststnet or htnet-casme3; the options below go before it."),
-    ] = "default",
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="tvl1, farneback, dis, opencv-tvl1, opencv-deepflow, opencv-rlof or raft.")
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     size: Annotated[
         int | None, typer.Option(help="Height and width of the stored maps, in pixels; 28 by itself.")
     ] = None,
@@ -43,7 +43,6 @@ def flow(
     Example: merprep flow --preset steady
     """
     from merprep import stages
-    from merprep.features import flow_preset
 
     given: dict[str, Any] = {
         "method": method,
@@ -54,8 +53,9 @@ def flow(
         "head_motion": head_motion,
         "mask_eyes": mask_eyes,
     }
-    config = flow_preset(preset, **{name: value for name, value in given.items() if value is not None})
-    path, report = stages.flow(out.workspace, config, jobs=jobs, device=device, progress=out.progress())
+    config = out.study.flow_config(preset=preset, **given)
+    how = out.study.running("flow", device=device, jobs=jobs)
+    path, report = stages.flow(out.workspace, config, jobs=how.jobs, device=how.device, progress=out.progress())
     out.stage(report)
     out.document({"features": str(path), "counts": report.counts(), "skipped": report.reasons("skipped"),
                   "failed": report.reasons("failed")})  # fmt: skip

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from merprep.progress import Progress, Silent
 from merprep.store.workspace import Workspace
+from merprep.study import Study
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,6 +36,7 @@ class Output:
 
     def __init__(self, workspace: Path, strict: bool, json: bool, quiet: bool, debug: bool) -> None:
         self.workspace = Workspace(workspace)
+        self.study = Study(workspace)
         self.strict = strict
         self.json = json
         self.quiet = quiet

@@ -21,22 +21,22 @@ class Selection(StrEnum):
 
 def train(
     out: Output,
-    model: Annotated[str, typer.Option(help="htnet, ststnet, svm or majority.")] = "htnet",
-    preset: Annotated[str, typer.Option(help="published (hours, or a GPU), sanity (minutes), …")] = "published",
+    model: Annotated[str | None, typer.Option(help="htnet (by itself), ststnet, svm, majority, …")] = None,
+    preset: Annotated[str | None, typer.Option(help="published (hours, or a GPU), sanity (minutes), …")] = None,
     features: Annotated[Path | None, typer.Option(help="A feature file; the newest where not given.")] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
     scheme: Annotated[str | None, typer.Option(help="A label scheme by name, instead of --classes.")] = None,
-    protocol: Annotated[str, typer.Option(help="loso: leave one person out.")] = "loso",
+    protocol: Annotated[str | None, typer.Option(help="loso (by itself): leave one person out.")] = None,
     selection: Annotated[
-        Selection,
+        Selection | None,
         typer.Option(help="last epoch, or by inner validation persons; test-oracle is optimistic (much literature)."),
-    ] = Selection.last,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds; scores are means over them.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; scores are means over them.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Fewer or more epochs than the recipe says (recorded).")] = None,
     max_folds: Annotated[int | None, typer.Option(help="Only the first folds: a trial, marked as such.")] = None,
-    final: Annotated[bool, typer.Option("--final", help="Also fit on everybody, for `merprep predict`.")] = False,
+    final: Annotated[bool | None, typer.Option("--final", help="Also fit on everybody, for `merprep predict`.")] = None,
 ) -> None:
     """Train leaving one person out, pool the predictions, and print the honest score beside the optimistic one.
 
@@ -46,19 +46,24 @@ def train(
     """
     from merprep import training
 
-    result = training.train(
-        features or out.workspace.latest_features(),
+    table = out.study.train_table(
         model=model,
         preset=preset,
-        scheme=scheme or classes or 3,
+        features=features and str(features),
+        classes=classes,
+        scheme=scheme,
         protocol=protocol,
-        selection=selection.value,
+        selection=selection and selection.value,
         seeds=seeds,
         device=device,
         jobs=jobs,
         epochs=epochs,
         max_folds=max_folds,
         final=final,
+    )
+    result = training.train(
+        table.features or out.workspace.latest_features(),
+        **table.arguments(),
         runs_folder=out.workspace.runs,
         progress=out.progress(),
     )
