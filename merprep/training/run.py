@@ -14,7 +14,9 @@ from merprep.errors import TrainingError, UsageError
 from merprep.models import preset as read_preset
 from merprep.models.presets import Preset
 from merprep.progress import Progress, Silent
+from merprep.store.locks import writing
 from merprep.store.provenance import versions
+from merprep.store.whole import sweep
 from merprep.store.workspace import written_whole
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.device import resolve_device, workers
@@ -115,16 +117,26 @@ def train(
     config = config_of(plan, dataset, clips, split, permute_labels_within_persons)
     folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
     plan = replace(plan, folder=folder / "folds")
-    _claim(folder, config, {"seeds": seeds, "max_folds": max_folds, "folds": len(folds), "skipped": dataset.skipped})
-    digest = short_hash(canonical_json(config), 16)
-    tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
-    results = _run(plan, tasks, clips, jobs, parameters, progress or Silent())
-    if final:
-        fit_final(plan, clips, folder)
-    about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
-    return conclude(
-        results, clips, plan, notes=notes, folds=len(folds[:max_folds]), seconds=time.perf_counter() - start, **about
-    )
+    with writing(folder, "train"):
+        sweep([folder, plan.folder])
+        _claim(
+            folder, config, {"seeds": seeds, "max_folds": max_folds, "folds": len(folds), "skipped": dataset.skipped}
+        )
+        digest = short_hash(canonical_json(config), 16)
+        tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
+        results = _run(plan, tasks, clips, jobs, parameters, progress or Silent())
+        if final:
+            fit_final(plan, clips, folder)
+        about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
+        return conclude(
+            results,
+            clips,
+            plan,
+            notes=notes,
+            folds=len(folds[:max_folds]),
+            seconds=time.perf_counter() - start,
+            **about,
+        )
 
 
 def run_name(preset: Preset, config: dict[str, Any]) -> str:
