@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING, Any, cast
 
 from merprep.errors import ModelError, UnknownNameError
 from merprep.models.presets import Preset, names
@@ -10,6 +11,17 @@ from merprep.models.presets import preset as read_preset
 
 if TYPE_CHECKING:
     from torch import nn
+
+# Module and class of each network; imported when one is built, so that listing them needs no torch.
+_CLASSES = {
+    "flow-cnn": ("flow_cnn", "FlowCNN"),
+    "hsta": ("hsta", "HSTA"),
+    "htnet": ("htnet", "HTNet"),
+    "micro-attention": ("micro_attention", "MicroAttention"),
+    "off-apexnet": ("off_apexnet", "OFFApexNet"),
+    "rcn-a": ("rcn", "RCNA"),
+    "ststnet": ("ststnet", "STSTNet"),
+}
 
 
 def build(name: str, preset: str = "published", num_classes: int | None = None, **overrides: Any) -> nn.Module:
@@ -91,12 +103,7 @@ def network_class(name: str) -> type[nn.Module]:
     >>> network_class("ststnet").__name__
     'STSTNet'
     """
-    if name == "htnet":
-        from merprep.models.htnet import HTNet
-
-        return HTNet
-    if name == "ststnet":
-        from merprep.models.ststnet import STSTNet
-
-        return STSTNet
-    raise UnknownNameError.among("network", name, names())
+    if name not in _CLASSES:
+        raise UnknownNameError.among("network", name, names())
+    module, kind = _CLASSES[name]
+    return cast("type[nn.Module]", getattr(importlib.import_module(f"merprep.models.{module}"), kind))
