@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from merprep.canonical import canonical_json, short_hash
 from merprep.errors import ConfigError
+
+__all__ = ["StageConfig", "canonical_json", "short_hash"]
 
 
 class StageConfig(BaseModel):
@@ -54,19 +55,3 @@ class StageConfig(BaseModel):
                 found=repr(first.get("input")),
                 expected="fields: " + ", ".join(cls.model_fields),
             ) from error
-
-
-def canonical_json(value: Any) -> str:
-    """Write a JSON value in one canonical form (sorted keys, no blanks, no NaN)."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def short_hash(text: str, digits: int = 8) -> str:
-    """Return the first `digits` hexadecimal digits of the SHA-256 of a text.
-
-    Examples
-    --------
-    >>> short_hash("merprep")
-    '8ab82e6e'
-    """
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:digits]

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json as json_module
 import sys
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from merprep.progress import Progress, Silent
 from merprep.store.workspace import Workspace
-from merprep.study import Study
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from merprep.errors import MerprepError
     from merprep.records import StageReport
+    from merprep.study import Study
 
 # What a list of reasons shows before it says how many more there are.
 _MOST_REASONS = 12
@@ -36,12 +37,18 @@ class Output:
 
     def __init__(self, workspace: Path, strict: bool, json: bool, quiet: bool, debug: bool) -> None:
         self.workspace = Workspace(workspace)
-        self.study = Study(workspace)
         self.strict = strict
         self.json = json
         self.quiet = quiet
         self.debug = debug
         self.exit_code = 0
+
+    @cached_property
+    def study(self) -> Study:
+        """The settings of the workspace: its merprep.toml over the defaults."""
+        from merprep.study import Study
+
+        return Study(self.workspace.folder)
 
     @property
     def talks(self) -> bool:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from merprep.config import short_hash
+from merprep.canonical import short_hash
 from merprep.errors import StoreError
 
 _TEMPORARY = re.compile(r"\.merprep-(?P<host>[0-9a-f]{8})-(?P<process>\d+)-\d+\.tmp")
