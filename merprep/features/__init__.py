@@ -4,6 +4,7 @@ from merprep.features.channels import channel_names, channels_of, shrunk, unit_o
 from merprep.features.config import FlowConfig
 from merprep.features.flow_presets import flow_preset, flow_presets
 from merprep.features.points import FALLBACK_POINTS_28, POINT_NAMES, fallback_points, five_points
+from merprep.features.region_sets import RegionBox, RegionTable, cut_regions, region_boxes, region_table, region_tables
 from merprep.features.regions import (
     ANATOMICAL,
     PUBLISHED,
@@ -23,6 +24,8 @@ __all__ = [
     "PUBLISHED",
     "REGION_NAMES",
     "FlowConfig",
+    "RegionBox",
+    "RegionTable",
     "anatomical_boxes",
     "area_average",
     "area_weights",
@@ -30,12 +33,16 @@ __all__ = [
     "channels_of",
     "cut_anatomical",
     "cut_published",
+    "cut_regions",
     "fallback_points",
     "five_points",
     "flow_preset",
     "flow_presets",
     "mosaic",
+    "region_boxes",
     "region_geometry",
+    "region_table",
+    "region_tables",
     "shrunk",
     "unit_of",
 ]

@@ -9,6 +9,8 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from merprep.config import StageConfig
 from merprep.faces.config import AlignConfig
 from merprep.features.channels import unit_of
+from merprep.features.region_sets import Edges, RegionTable, read_tables
+from merprep.features.regions import ANATOMICAL
 from merprep.flow import estimator
 
 
@@ -38,6 +40,11 @@ class FlowConfig(StageConfig):
         The motion of the head that is fitted to the face without eyes and mouth, and removed.
     mask_eyes : bool
         Whether flow is set to zero on the eyes and their lids, where it shows blinks and gaze.
+    regions : dict of str to RegionTable
+        Region sets beside the two that every file has; given by their names (`region_tables`), they are filled in,
+        so that they stand in the file and count for its id.
+    region_edges : {"exact", "snapped"}
+        Whether windows of regions are cut at parts of a pixel, or at whole working pixels.
 
     Examples
     --------
@@ -55,6 +62,8 @@ class FlowConfig(StageConfig):
     average: int = Field(default=0, ge=0, le=20)
     head_motion: Literal["none", "similarity", "affine"] = "none"
     mask_eyes: bool = False
+    regions: dict[str, RegionTable] = Field(default_factory=dict)
+    region_edges: Edges = "exact"
 
     @property
     def working_size(self) -> int:
@@ -75,6 +84,16 @@ class FlowConfig(StageConfig):
         if len(set(names)) < len(names):
             raise ValueError("a channel is named twice")
         return names
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _tables_of_names(cls, given: Any) -> Any:
+        return read_tables(given)
+
+    @field_validator("regions")
+    @classmethod
+    def _beside_the_others(cls, tables: dict[str, RegionTable]) -> dict[str, RegionTable]:
+        return {name: table for name, table in tables.items() if name != ANATOMICAL}
 
     @model_validator(mode="after")
     def _size_fits(self) -> Self:

@@ -22,9 +22,10 @@ from merprep.features import (
     FlowConfig,
     area_average,
     channels_of,
-    cut_anatomical,
     cut_published,
+    cut_regions,
     five_points,
+    region_table,
     shrunk,
     unit_of,
 )
@@ -284,8 +285,10 @@ def features_of(
     small = shrunk(field, maps, config.channels, partial(area_average, size=config.size))
     # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
     scaled = (points + 0.5) * (config.size / maps.shape[-1]) - 0.5
-    anatomical = shrunk(field, maps, config.channels, partial(cut_anatomical, points=points, size=config.size))
-    regions = {ANATOMICAL: anatomical, PUBLISHED: cut_published(small, scaled)}
+    regions = {PUBLISHED: cut_published(small, scaled)}
+    for name, table in {ANATOMICAL: region_table(ANATOMICAL), **config.regions}.items():
+        cut = partial(cut_regions, points=points, table=table, size=config.size, edges=config.region_edges)
+        regions[name] = shrunk(field, maps, config.channels, cut)
     return ClipFeatures(small, regions, landmarks)
 
 
@@ -298,7 +301,12 @@ def _header(settings: FlowConfig, source: Path, done: Sequence[Clip], device: st
         normalisation="none",
         config=settings.model_dump(mode="json"),
         inputs={"aligned": aligned_id, "manifest": Manifest(tuple(done)).digest()},
-        region_sets=region_sets(settings.size, points=f"means of {scheme} landmarks of the onset frame"),
+        region_sets=region_sets(
+            settings.size,
+            points=f"means of {scheme} landmarks of the onset frame",
+            tables={ANATOMICAL: region_table(ANATOMICAL), **settings.regions},
+            edges=settings.region_edges,
+        ),
         landmark_scheme=scheme,
         device=device,
     )
