@@ -19,7 +19,8 @@ and `iterations` times each, all at once over the image,
 with one dual field p for each component. (3) is the threshold step of the paper, written without its three cases.
 The number of iterations is fixed and small on purpose: on micro-motion, further ones make the flow worse, since (1)
 prefers piecewise constant fields and skin moves smoothly. After each warp both components pass a median of five
-along rows, then along columns. docs/flow.md gives the details and what was measured.
+along rows, then along columns. Noisy pairs are changed first (`noise.py`). docs/flow.md gives the details and what
+was measured.
 
 References
 ----------
@@ -35,6 +36,7 @@ from pydantic import Field
 
 from merprep.config import StageConfig
 from merprep.flow.base import Estimator, Fields, Images, in_threads
+from merprep.flow.noise import adapted
 
 _SMALLEST_LEVEL = 16
 LEAST_GRADIENT = 1e-6  # of |g|^2, squared grey levels a pixel
@@ -64,6 +66,9 @@ class TvL1Parameters(StageConfig):
         Iterations after each warp.
     median : bool
         Whether each component is median filtered after each warp.
+    adapt_to_noise : bool
+        Whether pairs with noise of about two grey levels or more are smoothed, rounded and weighed by it first; see
+        `merprep.flow.noise`.
 
     Examples
     --------
@@ -79,6 +84,7 @@ class TvL1Parameters(StageConfig):
     warps: int = Field(default=3, ge=1, le=100)
     iterations: int = Field(default=20, ge=1, le=10000)
     median: bool = True
+    adapt_to_noise: bool = True
 
 
 class TvL1(Estimator[TvL1Parameters]):
@@ -123,8 +129,11 @@ class TvL1(Estimator[TvL1Parameters]):
         def work(pairs: range) -> None:
             buffer = new_buffer(height, width)
             for pair in pairs:
+                first, second = onset[pair], apex[pair]
+                if settings.adapt_to_noise:
+                    first, second = adapted(first, second)
                 solve(
-                    buffer, onset[pair], apex[pair], flows[pair], levels, *numbers,
+                    buffer, first, second, flows[pair], levels, *numbers,
                     settings.warps, settings.iterations, settings.median,
                 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import torch
 
+from merprep.flow.noise import adapted_batch
 from merprep.flow.tvl1 import CUBIC, LEAST_GRADIENT, TvL1Parameters, level_sizes
 from merprep.flow.tvl1_pyramid import Resampling, weights
 
@@ -56,6 +57,8 @@ def solve(onset: Tensor, apex: Tensor, settings: TvL1Parameters, steps: Steps) -
     """
     count, size = len(onset), (onset.shape[1], onset.shape[2])
     flow: Tensor | None = None
+    if settings.adapt_to_noise:
+        onset, apex = adapted_batch(onset, apex)
     for height, width in level_sizes(*size, settings.scales, settings.scale_step)[::-1].tolist():
         same = (height, width) == size
         first, second = (images if same else steps.resampled(images, "area", height, width) for images in (onset, apex))

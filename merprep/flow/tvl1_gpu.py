@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("merprep.flow")
 
-# Float planes of full size that a pair needs at the most: both images and their 8-bit copies (3), flow and duals
-# before and after (12), data term (3), warped apex and a coarser level in passing (4); the allocator rounds up.
-PLANES = 24
+# Float planes of full size that a pair needs at the most: both images, what is made of them where they are noisy and
+# their 8-bit copies (5), flow and duals before and after (12), data term (3), warped apex and a coarser level in
+# passing (4); the allocator rounds up.
+PLANES = 26
 _SHARE_OF_FREE_MEMORY = 0.85
 # Results up to here are copied to page-locked memory, which is several times as fast; more would starve the system.
 _LARGEST_PINNED = 1 << 30

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from merprep.flow.noise import adapted
 from merprep.flow.tvl1 import CUBIC, LEAST_GRADIENT, TvL1Parameters, level_sizes
 from merprep.flow.tvl1_pyramid import weights
 
@@ -36,6 +37,9 @@ def reference_flow(onset: ArrayLike, apex: ArrayLike, parameters: TvL1Parameters
     """
     first, second = np.asarray(onset, np.float64), np.asarray(apex, np.float64)
     settings = parameters or TvL1Parameters()
+    if settings.adapt_to_noise:
+        first, second = (np.asarray(image, np.float64)
+                         for image in adapted(first.astype(np.float32), second.astype(np.float32)))  # fmt: skip
     w: Array | None = None
     for height, width in level_sizes(first.shape[0], first.shape[1], settings.scales, settings.scale_step)[
         ::-1

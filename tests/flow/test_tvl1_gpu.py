@@ -70,6 +70,14 @@ def test_the_kernels_agree_with_the_cpu_engine_without_a_gpu(tmp_path: Path, hei
 
 
 @pytest.mark.slow
+def test_the_kernels_agree_with_the_cpu_engine_on_noisy_pairs(tmp_path: Path) -> None:
+    made = [motion_pair(40, 1.0, seed=seed, noise=noise) for seed, noise in ((0, 1.0), (1, 4.0))]
+    onset, apex = (np.stack([getattr(pair, name) for pair in made]) for name in ("onset", "apex"))
+    found = _interpreted(tmp_path, onset, apex, f"flow = TvL1Gpu('cpu', **{_SMALL}).fields(onset, apex)")
+    assert _mean_distance(found, estimate(onset, apex, **_SMALL)) < 1e-2
+
+
+@pytest.mark.slow
 def test_the_kernels_agree_with_reference_and_cpu_over_several_tiles_at_the_defaults(tmp_path: Path) -> None:
     onset, apex = _pairs(61, 70)
     found = _interpreted(tmp_path, onset, apex, "flow = TvL1Gpu('cpu').fields(onset, apex)")
