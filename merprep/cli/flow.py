@@ -34,6 +34,13 @@ def flow(
     mask_eyes: Annotated[
         bool | None, typer.Option("--mask-eyes/--no-mask-eyes", help="No flow on eyes and lids.")
     ] = None,
+    regions: Annotated[
+        str | None,
+        typer.Option(help="Further region sets, with commas: five-with-nose, whole-face, face-parts, action-units..."),
+    ] = None,
+    region_edges: Annotated[
+        str | None, typer.Option(help="Edges of regions: exact (parts of a pixel; by itself) or snapped.")
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
 ) -> None:
     """Compute onset-to-apex flow and optical strain, cut the four regions and write the feature file.
@@ -52,6 +59,8 @@ def flow(
         "average": average,
         "head_motion": head_motion,
         "mask_eyes": mask_eyes,
+        "regions": regions,
+        "region_edges": region_edges,
     }
     config = out.study.flow_config(preset=preset, **given)
     how = out.study.running("flow", device=device, jobs=jobs)

@@ -68,6 +68,18 @@ def test_masked_eyes_have_no_flow_and_all_else_is_unchanged(study: Workspace) ->
     assert changed.mean() < zero.mean() + 0.05
 
 
+def test_further_region_sets_stand_in_the_file_with_their_names_and_places(study: Workspace) -> None:
+    config = flow_preset(regions=("action-units", "grid-5x5"), size=56)
+    path, _ = flow(study, config, jobs=1)
+    with open_features(path) as file:
+        assert list(file.regions) == ["action-units", "anatomical", "grid-5x5", "htnet-published"]
+        assert file.regions["action-units"].shape == (3, 17, 3, 14, 14)
+        assert file.region_sets["action-units"].names[0] == "image_left_inner_brow"
+        assert file.region_sets["action-units"].geometry["edges"] == "exact"
+        grid = file.regions["grid-5x5"][:].mean(axis=(1, 3, 4))
+        np.testing.assert_allclose(grid, file.features[:].mean(axis=(2, 3)), atol=1e-5)
+
+
 def test_apex_to_offset_runs_back(study: Workspace) -> None:
     forth, _ = _maps(study, FlowConfig(channels=("u", "v"), head_motion="similarity"))
     back, _ = _maps(study, FlowConfig(channels=("u", "v"), head_motion="similarity", pair="apex-offset"))
