@@ -14,21 +14,28 @@ from merprep.evaluation.metrics import (
     uar,
     uf1,
 )
+from merprep.evaluation.paired import McNemar, PairedTest, mcnemar, paired_test
 from merprep.evaluation.protocols import PROTOCOLS, SUBJECT_DEPENDENT, NamedFold, Roster, Split, split_by
 from merprep.evaluation.published import PublishedResult, PublishedTable, published_table, published_tables
+from merprep.evaluation.resampling import Intervals, bootstrap, person_counts, scores_of_counts
 from merprep.evaluation.scaling import Scaler
 from merprep.evaluation.scores import Score, Scores, over_seeds
 from merprep.evaluation.splitters import Fold, LeaveOneSubjectOut, Splitter, SubjectKFold
+from merprep.evaluation.units import CROSS_DATABASE_UNITS, UnitScores, unit_matrix, unit_scores, unit_scores_by
 
 __all__ = [
+    "CROSS_DATABASE_UNITS",
     "PROTOCOLS",
     "SUBJECT_DEPENDENT",
     "Fold",
     "HoldOutDatabase",
+    "Intervals",
     "LeaveOneDatabaseOut",
     "LeaveOneSubjectOut",
     "ListedSplit",
+    "McNemar",
     "NamedFold",
+    "PairedTest",
     "PublishedResult",
     "PublishedTable",
     "Roster",
@@ -40,21 +47,30 @@ __all__ = [
     "Splitter",
     "SubjectDependentWarning",
     "SubjectKFold",
+    "UnitScores",
     "absent_classes",
     "accuracy",
+    "bootstrap",
     "check_disjoint",
     "check_fitted",
     "check_split",
     "confusion_matrix",
     "f1_per_class",
     "input_digests",
+    "mcnemar",
     "over_seeds",
+    "paired_test",
+    "person_counts",
     "pooled",
     "precision_per_class",
     "published_table",
     "published_tables",
     "recall_per_class",
+    "scores_of_counts",
     "split_by",
     "uar",
     "uf1",
+    "unit_matrix",
+    "unit_scores",
+    "unit_scores_by",
 ]
