@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -12,6 +13,7 @@ import typer
 
 from merprep.cli.output import Output
 from merprep.errors import MerprepError
+from merprep.store.locks import waiting_for_others
 
 _COMMON: dict[str, tuple[Any, Any]] = {
     "workspace": (
@@ -23,6 +25,9 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")], False),
     "debug": (Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")], False),
 }
+# Commands that write to a workspace; the others need not wait for anybody.
+_WRITERS = ("demo", "ingest", "htnet_features", "align", "spot", "flow", "train", "merge", "clean", "run")
+_WAIT = Annotated[bool, typer.Option("--wait", help="Wait while another merprep writes here, instead of refusing.")]
 
 
 def add_command(app: typer.Typer, function: Callable[..., None], *, panel: str | None = None) -> None:
@@ -40,9 +45,11 @@ def with_common_options(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def command(**arguments: Any) -> None:
         shared = {name: arguments.pop(name) for name in _COMMON}
+        wait = arguments.pop("wait", False)
         out = Output(**shared)
         try:
-            function(out, **arguments)
+            with waiting_for_others(out.note) if wait else nullcontext():
+                function(out, **arguments)
         except MerprepError as error:
             if out.debug:
                 raise
@@ -60,6 +67,8 @@ def with_common_options(function: Callable[..., None]) -> Callable[..., None]:
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for name, (annotation, default) in _COMMON.items()
     ]
+    if function.__name__ in _WRITERS:
+        parameters.append(inspect.Parameter("wait", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=_WAIT))
     setattr(command, "__signature__", inspect.Signature(parameters))  # noqa: B010 - what Typer reads
     command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del command.__wrapped__

@@ -91,8 +91,8 @@ class Output:
         if self.json:
             sys.stdout.write(json_module.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
-    def stage(self, report: StageReport) -> None:
-        """Print a stage's account and let ``--strict`` turn failures into exit code 1."""
+    def stage(self, report: StageReport, *, then: str = "") -> None:
+        """Print a stage's account and what comes `then`; ``--strict`` turns failures into exit code 1."""
         counts = report.counts()
         self.say(
             f"{report.stage}: {counts['in']} clips = {counts['done']} done + {counts['skipped']} skipped "
@@ -106,7 +106,7 @@ class Output:
                 self.say(f"  … and {len(reasons) - _MOST_REASONS} more reasons, all in the stage's report")
         for path in report.outputs:
             self.say(f"  wrote {path}")
-        self.next_step(report.next_step)
+        self.next_step(report.next_step or (then if counts["done"] else ""))
         if counts["failed"]:
             self.failed()
 
@@ -115,10 +115,17 @@ class Output:
         if self.strict:
             self.exit_code = 1
 
-    def next_step(self, text: str) -> None:
-        """Say what comes next."""
-        if text:
-            self.say(f"next: {text}")
+    def next_step(self, command: str) -> None:
+        """Say what comes next: a command that can be pasted, with this workspace in it."""
+        if command:
+            self.say(f"next: {self.here(command)}")
+
+    def here(self, command: str) -> str:
+        """Return a command of merprep as it must be typed for this workspace."""
+        folder = str(self.workspace.folder)
+        if not command.startswith("merprep ") or "--workspace" in command or folder == ".":
+            return command
+        return f'{command} --workspace "{folder}"' if " " in folder else f"{command} --workspace {folder}"
 
     def error(self, error: MerprepError) -> None:
         """Print an error as one panel on stderr, or as JSON on stdout where ``--json`` was asked for."""
@@ -134,6 +141,11 @@ class Output:
             lines.append(f"\n{name:<9}", style="cyan")
             lines.append(text, style="default not bold")
         self._console(stderr=True).print(Panel(lines, title="merprep", title_align="left", border_style="red"))
+
+    def note(self, text: str) -> None:
+        """Say something on stderr about what goes on, beside the results."""
+        if self.talks:
+            self._console(stderr=True).print(text, markup=False, highlight=False)
 
     def interrupted(self) -> None:
         """Say that what was finished is kept."""

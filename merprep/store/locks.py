@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merprep.errors import StoreError
+from merprep.store.whole import is_alive
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock, FileLock, SoftFileLease
@@ -177,6 +178,7 @@ def _locked(folder: Path, what: str) -> Iterator[bool]:
     lease = SoftFileLease(folder / LEASE_NAME, lease_duration=LEASE_SECONDS, thread_local=False)
     whole = _acquired_lock(lock, folder)
     try:
+        _break_of_the_dead(lease)
         _acquire(lease, folder, cancel=_Watch(lease), seconds=2 * LEASE_SECONDS)
         try:
             yield whole
@@ -192,6 +194,13 @@ def _locked(folder: Path, what: str) -> Iterator[bool]:
             found="" if (holder := holder_of(folder)) is None else holder.describe(),
             mend="run the same command again when the other one is done",
         )
+
+
+def _break_of_the_dead(lease: SoftFileLease) -> None:
+    """Break the lease of a process that has ended but was not yet taken note of, which filelock counts as living."""
+    owner = lease.owner
+    if owner is not None and owner.hostname == platform.node() and not is_alive(owner.pid):
+        lease.force_break()
 
 
 def _write_record(descriptor: int, record: str) -> None:
