@@ -53,6 +53,6 @@ def align(
     report = stages.align(
         out.workspace, config, frames=how.frames, jobs=how.jobs, device=how.device, progress=out.progress()
     )
-    out.stage(report)
+    out.stage(report, then="merprep flow")
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
                   "outputs": list(report.outputs)})  # fmt: skip

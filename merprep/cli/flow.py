@@ -65,6 +65,6 @@ def flow(
     config = out.study.flow_config(preset=preset, **given)
     how = out.study.running("flow", device=device, jobs=jobs)
     path, report = stages.flow(out.workspace, config, jobs=how.jobs, device=how.device, progress=out.progress())
-    out.stage(report)
+    out.stage(report, then="merprep train --preset sanity")
     out.document({"features": str(path), "counts": report.counts(), "skipped": report.reasons("skipped"),
                   "failed": report.reasons("failed")})  # fmt: skip

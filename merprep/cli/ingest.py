@@ -72,4 +72,4 @@ def ingest(
     )
     out.say(*result.lines())
     out.document(result.as_json())
-    out.stage(result.report)
+    out.stage(result.report, then="merprep flow")

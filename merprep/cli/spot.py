@@ -43,6 +43,6 @@ def spot(
     values = {"align": align, "method": method.value, "least_confidence": least_confidence, "mask_eyes": mask_eyes}
     config = SpotConfig.read(values, where="merprep spot")
     report = stages.spot(out.workspace, config, databases=database or None, jobs=jobs, progress=out.progress())
-    out.stage(report)
+    out.stage(report, then="merprep flow")
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
                   "outputs": list(report.outputs)})  # fmt: skip

@@ -71,4 +71,5 @@ def train(
     out.table(result.title(), columns, rows)
     for line in result.remarks():
         out.say(line)
+    out.next_step("merprep report --open")
     out.document(result.as_json())

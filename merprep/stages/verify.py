@@ -192,7 +192,7 @@ def verify(
     report = StageReport("verify", tuple(outcomes), time.perf_counter() - started, (path.as_posix(),))
     verified = VerifyResult(tuple(found), report, manifest.digest(), recorded_digest(workspace))
     report = replace(
-        report, next_step="" if verified.intact else "merprep ingest DATABASE ROOT, to take what is there now"
+        report, next_step="" if verified.intact else "`merprep ingest DATABASE ROOT` again, to take what is there now"
     )
     verified = replace(verified, report=report)
     with written_whole(path) as temporary:

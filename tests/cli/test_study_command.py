@@ -47,3 +47,9 @@ def test_config_show_tells_the_file_and_what_it_comes_to(study: Path) -> None:
     values = json.loads(done.stdout)
     assert values["file"].endswith("merprep.toml")
     assert (values["flow"]["size"], values["align"]["size"], values["train"]["model"]) == (16, 64, "svm")
+
+
+def test_what_comes_next_can_be_pasted(study: Path) -> None:
+    folder = study.parent / "my study"
+    done = CliRunner().invoke(app, ["ingest", "casme2", str(study / "data"), "-w", str(folder)])
+    assert f'next: merprep flow --workspace "{folder}"' in done.output
