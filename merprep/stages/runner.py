@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from merprep.errors import MerprepError, UsageError
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome
+from merprep.stages.remote import remote_results
 from merprep.store.parts import Arrays, Parts
+
+if TYPE_CHECKING:
+    from merprep.engines import Engine
 
 Work = Callable[[Clip], Arrays]
 KEPT = "kept from before"
@@ -29,6 +34,7 @@ def run_clips(
     kept: Collection[str] = (),
     jobs: int | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Outcome]:
     """Do the work on every clip that is not done yet, and keep each result as a part.
 
@@ -51,6 +57,9 @@ def run_clips(
     jobs : int, optional
         Worker processes; 1 works in this process. None takes one a core, or fewer where there are few clips.
     progress : Progress, optional
+    engine : Engine, optional
+        Carries the work to other processes and machines (see `merprep.engines`); `parts` and what `work` reads must
+        then lie on a file system that they share, under absolute paths.
 
     Returns
     -------
@@ -82,7 +91,11 @@ def run_clips(
                 progress.advance()
             else:
                 pending.append(clip)
-        for clip, result in _results(work, pending, _worker_count(jobs, len(pending))):
+        if engine is None or not pending:
+            results = _results(work, pending, _worker_count(jobs, len(pending)))
+        else:
+            results = remote_results(work, pending, parts, digests, engine)
+        for clip, result in results:
             outcomes[clip.id] = _settled(clip, result, parts, digests[clip.id])
             progress.advance(failed=outcomes[clip.id].state == "failed")
     finally:
@@ -108,10 +121,10 @@ def _results(work: Work, clips: Iterable[Clip], jobs: int) -> Iterator[tuple[Cli
     from joblib import Parallel, delayed
 
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
-    yield from workers(delayed(_attempt_alone)(work, clip) for clip in clips)
+    yield from workers(delayed(attempt_alone)(work, clip) for clip in clips)
 
 
-def _attempt_alone(work: Work, clip: Clip) -> tuple[Clip, Arrays | Outcome]:
+def attempt_alone(work: Work, clip: Clip) -> tuple[Clip, Arrays | Outcome]:
     """Work in a process of its own, with one thread: the cores are busy with the other clips."""
     import cv2
 
