@@ -230,25 +230,28 @@ def flow_clip(
         landmarks, scheme = file.landmarks(clip.id), file.scheme
     # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
     seen = ((landmarks + 0.5) * (config.working_size / config.align.size) - 0.5).astype(np.float32)
+    head = None
     if ahead is None:
-        field = _field(_frames(clip, source=source, config=config), seen, scheme, config, device)
+        field, head = _field(_frames(clip, source=source, config=config), seen, scheme, config, device)
     else:
         field = ahead(clip)
     if config.mask_eyes:
         field = np.where(eyes_mask(seen, scheme, config.working_size), np.float32(0), field)
-    return features_of(field, five_points(region_points(seen, scheme)), landmarks, config).arrays()
+    made = features_of(field, five_points(region_points(seen, scheme)), landmarks, config)
+    return replace(made, head=head).arrays()
 
 
 def _field(
     frames: NDArray[np.float32], landmarks: NDArray[np.float32], scheme: str, config: FlowConfig, device: str
-) -> NDArray[np.float32]:
+) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
+    """Return the field, and the motion of the head that was removed from it, if any."""
     engine = estimator(config.method, **config.parameters).on(device)
     onset, apex = checked_pair(frames[0], frames[1])
     if config.head_motion == "none":
-        return np.asarray(engine.fields(onset, apex, threads=1)[0])
+        return np.asarray(engine.fields(onset, apex, threads=1)[0]), None
     region = rigid_mask(landmarks, scheme, frames.shape[-1])[np.newaxis]
-    fields, _ = steady_fields(engine, onset, apex, config.head_motion, region=region, threads=1)
-    return np.asarray(fields[0])
+    fields, heads = steady_fields(engine, onset, apex, config.head_motion, region=region, threads=1)
+    return np.asarray(fields[0]), heads[0]
 
 
 def _frames(clip: Clip, *, source: Path, config: FlowConfig) -> NDArray[np.float32]:

@@ -79,12 +79,15 @@ class ClipFeatures:
         (x, y) in aligned pixels.
     digest : str
         A digest of what the clip was made from, so that changed input is noticed.
+    head : (2, 3) float64, optional
+        The motion of the head that was removed; see `FeatureFile.head`.
     """
 
     features: NDArray[np.float32]
     regions: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     landmarks: NDArray[np.float32] | None = None
     digest: str = ""
+    head: NDArray[np.float64] | None = None
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays under flat names, as parts keep them."""
@@ -92,6 +95,8 @@ class ClipFeatures:
         flat.update({f"regions/{name}": array for name, array in self.regions.items()})
         if self.landmarks is not None:
             flat["landmarks"] = self.landmarks
+        if self.head is not None:
+            flat["head"] = self.head
         return flat
 
     @classmethod
@@ -105,6 +110,7 @@ class ClipFeatures:
             cast("dict[str, NDArray[np.float32]]", regions),
             cast("NDArray[np.float32] | None", arrays.get("landmarks")),
             digest,
+            cast("NDArray[np.float64] | None", arrays.get("head")),
         )
 
 
@@ -158,12 +164,15 @@ def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatur
         regions.attrs["geometry"] = canonical_json(header.region_sets[name].geometry)
     if example.landmarks is not None:
         _create(file, "landmarks", example.landmarks, count).attrs["scheme"] = header.landmark_scheme or "unknown"
+    if example.head is not None:
+        head = _create(file, "head", example.head, count, "f8")
+        head.attrs["meaning"] = "apex = head[:, :2] @ onset + head[:, 2], (x, y) in pixels of the flow"
 
 
-def _create(file: h5py.File, name: str, example: NDArray[Any], count: int) -> h5py.Dataset:
+def _create(file: h5py.File, name: str, example: NDArray[Any], count: int, dtype: str = "f4") -> h5py.Dataset:
     # track_times off: two runs on the same input then give the same bytes.
     return file.create_dataset(
-        name, (count, *example.shape), dtype="f4", chunks=(1, *example.shape), track_times=False, fillvalue=np.nan
+        name, (count, *example.shape), dtype=dtype, chunks=(1, *example.shape), track_times=False, fillvalue=np.nan
     )
 
 
@@ -192,6 +201,8 @@ class FeatureFile(ClipFile):
     regions : dict of h5py.Dataset, (N, R, C, h, w) float32
     landmarks : h5py.Dataset (N, P, 2) float32 or None
         (x, y) in aligned pixels; None for imported maps.
+    head : h5py.Dataset (N, 2, 3) float64 or None
+        The motion of the head that was removed, onset to apex; None where none was.
     config : dict
         The full configuration that made the file.
 
@@ -234,6 +245,11 @@ class FeatureFile(ClipFile):
         """(N, P, 2) float32, or None."""
         return self._file.get("landmarks")
 
+    @property
+    def head(self) -> h5py.Dataset | None:
+        """(N, 2, 3) float64, or None: where it took what the onset shows at (x, y), in pixels of the flow."""
+        return self._file.get("head")
+
     def header(self) -> FeatureHeader:
         """Return what the file says about all its clips, as it was given when it was written."""
         scheme = None if self.landmarks is None else str(self.landmarks.attrs["scheme"])
@@ -255,6 +271,7 @@ class FeatureFile(ClipFile):
             {name: data[index] for name, data in self.regions.items()},
             None if self.landmarks is None else self.landmarks[index],
             str(self.clips["digest"].iloc[index]),
+            None if self.head is None else self.head[index],
         )
 
 

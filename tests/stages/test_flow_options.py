@@ -59,6 +59,21 @@ def test_without_head_motion_less_is_left_at_the_edge_of_the_face(study: Workspa
     assert np.abs(removed[..., rim]).mean() < 0.35 * np.abs(kept[..., rim]).mean()
 
 
+def test_the_file_keeps_the_motion_of_each_head_that_was_removed(study: Workspace) -> None:
+    path, _ = flow(study, FlowConfig(channels=("u", "v"), head_motion="similarity"))
+    plain, _ = flow(study, FlowConfig(channels=("u", "v"), head_motion="none"))
+    with open_features(path) as file, open_features(plain) as without:
+        heads = np.asarray(file.head)
+        assert without.head is None
+        assert heads.shape == (len(file), 2, 3)
+        # What was taken out is, at the middle of the face, what moved it where nothing was taken out.
+        middle = np.einsum("nij,j->ni", heads, [112.0, 112.0, 1.0]) - 112.0
+        rim = np.ones((28, 28), bool)
+        rim[3:-3, 3:-3] = False
+        moved = np.asarray(without.features)[..., rim].mean(axis=-1)
+        assert np.abs(middle - moved).max() < 0.5
+
+
 def test_masked_eyes_have_no_flow_and_all_else_is_unchanged(study: Workspace) -> None:
     kept, _ = _maps(study, FlowConfig(size=112))
     masked, _ = _maps(study, FlowConfig(size=112, mask_eyes=True))

@@ -1,5 +1,7 @@
 """The feature file explains itself, and is whole or not there."""
 
+from dataclasses import replace
+
 import h5py
 import numpy as np
 import pytest
@@ -45,6 +47,20 @@ def test_a_feature_file_gives_back_what_was_written(tmp_path):
             np.testing.assert_array_equal(row.landmarks, features.landmarks)
             assert file.records()[index].id == clip.id
             assert file.records()[index].apex is None
+
+
+def test_the_motion_of_the_head_is_kept_exactly_and_absent_where_none_was_removed(tmp_path):
+    head = np.array([[1.0, -1 / 3, 2.0], [1 / 3, 1.0, 1e-9]])
+    moved = [(clip, replace(features, head=head * index)) for index, (clip, features) in enumerate(rows(3))]
+    write_features(tmp_path / "moved.h5", HEADER, moved, 3)
+    write_features(tmp_path / "still.h5", HEADER, rows(3), 3)
+    with open_features(tmp_path / "moved.h5") as file:
+        np.testing.assert_array_equal(file.head, [0 * head, head, 2 * head])
+        np.testing.assert_array_equal(file.row(2).head, 2 * head)
+        assert "onset" in file.head.attrs["meaning"]
+    with open_features(tmp_path / "still.h5") as file:
+        assert file.head is None
+        assert file.row(2).head is None
 
 
 def test_a_feature_file_opens_with_plain_h5py(tmp_path):
