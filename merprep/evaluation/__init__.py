@@ -16,7 +16,13 @@ from merprep.evaluation.metrics import (
 )
 from merprep.evaluation.paired import McNemar, PairedTest, mcnemar, paired_test
 from merprep.evaluation.protocols import PROTOCOLS, SUBJECT_DEPENDENT, NamedFold, Roster, Split, split_by
-from merprep.evaluation.published import PublishedResult, PublishedTable, published_table, published_tables
+from merprep.evaluation.published import (
+    PublishedResult,
+    PublishedTable,
+    published_table,
+    published_tables,
+    tables_beside,
+)
 from merprep.evaluation.resampling import Intervals, bootstrap, person_counts, scores_of_counts
 from merprep.evaluation.scaling import Scaler
 from merprep.evaluation.scores import Score, Scores, over_seeds
@@ -68,6 +74,7 @@ __all__ = [
     "recall_per_class",
     "scores_of_counts",
     "split_by",
+    "tables_beside",
     "uar",
     "uf1",
     "unit_matrix",

@@ -201,14 +201,16 @@ def _bootstrapped(drawn: NDArray[np.int64], counts: list[Counts]) -> Floats:
 
 def _gap(counts: list[Floats]) -> Floats:
     first, second = (scores_of_counts(part).mean(axis=0) for part in counts)
-    return np.subtract(first, second, dtype=np.float64)
+    gap: Floats = np.subtract(first, second)
+    return gap
 
 
 def _p(observed: Floats, others: Floats, exact: bool) -> Floats:
     extreme = (np.abs(others) >= np.abs(observed) - _SAME).sum(axis=0)
     # The observed way is one of the ways: without it a random sample could say that p is 0.
     own = 0 if exact else 1
-    return np.divide(extreme + own, len(others) + own, dtype=np.float64)
+    share: Floats = np.divide(extreme + own, len(others) + own)
+    return share
 
 
 def _named(values: Floats) -> dict[str, float]:

@@ -41,6 +41,7 @@ class Score:
     confusion: tuple[tuple[int, ...], ...]
     recall: dict[str, float] = field(default_factory=dict)
     precision: dict[str, float] = field(default_factory=dict)
+    f1: dict[str, float] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
 
     @classmethod
@@ -55,6 +56,7 @@ class Score:
             tuple(tuple(row) for row in counts.tolist()),
             dict(zip(classes, metrics.recall_per_class(counts).tolist(), strict=True)),
             dict(zip(classes, metrics.precision_per_class(counts).tolist(), strict=True)),
+            dict(zip(classes, metrics.f1_per_class(counts).tolist(), strict=True)),
             tuple(classes[c] for c in metrics.absent_classes(counts)),
         )
 
@@ -68,6 +70,7 @@ class Score:
             "confusion": [list(row) for row in self.confusion],
             "recall": self.recall,
             "precision": self.precision,
+            "f1": self.f1,
         }
         if self.absent:
             values["note"] = "in neither truth nor prediction, counted 0: " + ", ".join(self.absent)
@@ -140,7 +143,8 @@ def over_seeds(runs: Sequence[Scores]) -> dict[str, Any]:
     -------
     dict
         ``full`` and ``databases``, each with ``uf1``, ``uar``, ``accuracy``, ``n`` (clips of one seed), ``sd`` (the
-        sample standard deviation of each score; 0 for one seed), ``confusion`` and, where needed, ``note``.
+        sample standard deviation of each score; 0 for one seed), ``confusion``, ``recall``, ``precision`` and ``f1``
+        (by class, the mean over seeds) and, where needed, ``note``.
 
     Raises
     ------
@@ -168,6 +172,9 @@ def _averaged(scores: Sequence[Score]) -> dict[str, Any]:
     result["n"] = scores[0].n
     result["sd"] = {name: float(np.std(values[name], ddof=1)) if len(scores) > 1 else 0.0 for name in names}
     result["confusion"] = np.sum([score.confusion for score in scores], axis=0).tolist()
+    for name in ("recall", "precision", "f1"):
+        by_class = [getattr(score, name) for score in scores]
+        result[name] = {key: float(np.mean([values[key] for values in by_class])) for key in by_class[0]}
     absent = sorted({name for score in scores for name in score.absent})
     if absent:
         result["note"] = "in neither truth nor prediction, counted 0: " + ", ".join(absent)
