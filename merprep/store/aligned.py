@@ -9,6 +9,7 @@ Layout::
         stamps      (T, 2) int64, size in bytes and time of change (ns) of each frame's file
         landmarks   (P, 2) float32, (x, y) in aligned pixels, of the reference frame
         transform   (2, 3) float64, from the original frames to the aligned ones
+        lost        (L,) int64, frames in which the face is not seen; absent where that was not looked at
         attrs       score, box, faces, residual, attempt, flags, reference, digest
     root attributes                     as in a feature file, and scheme
 """
@@ -35,6 +36,7 @@ from merprep.store.workspace import written_whole
 _DEPTH = 2  # slashes in database/subject/clip
 _ARRAYS = ("frames", "numbers", "stamps", "landmarks", "transform")
 _TEXTS = ("attempt", "flags")
+_LOST = "lost"
 _NUMBERS = ("score", "residual", "faces", "reference", "box")
 
 
@@ -88,6 +90,8 @@ class ClipFaces:
         How the face was found.
     flags : str
         What is doubtful, ``; `` between the parts; empty where all is well.
+    lost : (L,) int64, optional
+        File numbers of the frames in which the face is not seen; None where that was not looked at.
     """
 
     frames: NDArray[np.uint8]
@@ -102,10 +106,12 @@ class ClipFaces:
     reference: int
     attempt: str
     flags: str = ""
+    lost: NDArray[np.int64] | None = None
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return everything as named arrays, as parts keep it."""
-        return {name: np.asarray(getattr(self, name)) for name in (*_ARRAYS, *_NUMBERS, *_TEXTS)}
+        found = {name: np.asarray(getattr(self, name)) for name in (*_ARRAYS, *_NUMBERS, *_TEXTS)}
+        return found if self.lost is None else {**found, _LOST: self.lost}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> ClipFaces:
@@ -119,6 +125,7 @@ class ClipFaces:
             reference=int(cast("Any", arrays["reference"])),
             attempt=str(arrays["attempt"]),
             flags=str(arrays.get("flags", "")),
+            lost=cast("NDArray[np.int64] | None", arrays.get(_LOST)),
         )
 
     @property
@@ -160,6 +167,8 @@ def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
         array = getattr(faces, name)
         chunks = (1, *array.shape[1:]) if name == "frames" else None
         group.create_dataset(name, data=array, chunks=chunks, track_times=False)
+    if faces.lost is not None:
+        group.create_dataset(_LOST, data=faces.lost, track_times=False)
     for name in _NUMBERS:
         group.attrs[name] = getattr(faces, name)
     for name in _TEXTS:
@@ -247,7 +256,7 @@ class AlignedFile(ClipFile):
     def faces(self, clip_id: str) -> ClipFaces:
         """Return everything that the file has of one clip."""
         group = self._group(clip_id)
-        arrays = {name: group[name][:] for name in _ARRAYS}
+        arrays = {name: group[name][:] for name in (*_ARRAYS, *([_LOST] if _LOST in group else []))}
         arrays.update({name: np.asarray(group.attrs.get(name, "")) for name in (*_NUMBERS, *_TEXTS)})
         return ClipFaces.from_arrays(arrays)
 
@@ -273,6 +282,11 @@ class AlignedFile(ClipFile):
     def flags(self, clip_id: str) -> str:
         """Return what is doubtful about a clip, ``; `` between the parts; empty where all is well."""
         return str(self._group(clip_id).attrs.get("flags", ""))
+
+    def lost(self, clip_id: str) -> tuple[int, ...] | None:
+        """Return the file numbers of frames in which the face is not seen; None where that was not looked at."""
+        group = self._group(clip_id)
+        return tuple(int(number) for number in group[_LOST][:]) if _LOST in group else None
 
     def _group(self, clip_id: str) -> h5py.Group:
         if clip_id not in self:
