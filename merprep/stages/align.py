@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
 from merprep.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from merprep.engines import Engine
 
 Frames = Literal["key", "all"]
 Stamps = dict[int, tuple[int, int]]
@@ -54,6 +57,7 @@ def align(
     jobs: int | None = None,
     progress: Progress | None = None,
     device: str = "auto",
+    workers: Engine | None = None,
 ) -> StageReport:
     """Align the faces of every clip of a workspace, once.
 
@@ -73,6 +77,9 @@ def align(
     progress : Progress, optional
     device : str
         For backends with a network that can use it (``fan``); ``mesh`` runs on the CPU.
+    workers : Engine, optional
+        Do the work in place of processes of this machine (see `merprep.engines`). They must see workspace and
+        databases under the same paths.
 
     Returns
     -------
@@ -93,6 +100,7 @@ def align(
     if frames not in ("key", "all"):
         raise UsageError("Which frames are aligned is 'key' or 'all'", found=repr(frames))
     started = time.perf_counter()
+    workspace = workspace if workers is None else workspace.anywhere()
     settings = config or AlignConfig()
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(settings.config_id())
@@ -112,6 +120,7 @@ def align(
         kept=kept,
         jobs=jobs,
         progress=progress,
+        workers=workers,
     )
     done = [_plain(clip) for clip in manifest.clips if outcomes[clip.id].state == "done"]
     _gather(final, settings, done, _Source(final, kept, parts, tasks))

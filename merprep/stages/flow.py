@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,9 @@ from merprep.store.aligned import AlignedFile, open_aligned
 from merprep.store.manifest import Manifest
 from merprep.store.parts import Arrays
 
+if TYPE_CHECKING:
+    from merprep.engines import Engine
+
 _STILL = "{} and {} are the same frame: its flow is zero"
 
 
@@ -67,6 +71,7 @@ def flow(
     jobs: int | None = None,
     progress: Progress | None = None,
     device: str = "auto",
+    workers: Engine | None = None,
 ) -> tuple[Path, StageReport]:
     """Compute the features of every clip of a workspace, once; faces that are not aligned yet are aligned first.
 
@@ -85,6 +90,9 @@ def flow(
     progress : Progress, optional
     device : str
         For methods that have an engine for it; ``auto`` takes the best there is.
+    workers : Engine, optional
+        Do the work in place of processes of this machine (see `merprep.engines`). They must see workspace and
+        databases under the same paths, and have the device.
 
     Returns
     -------
@@ -103,18 +111,19 @@ def flow(
     >>> path, report = flow(Workspace("study"))  # doctest: +SKIP
     """
     started = time.perf_counter()
+    workspace = workspace if workers is None else workspace.anywhere()
     settings = config or FlowConfig()
     engine = estimator(settings.method, **settings.parameters)
     used = resolved_device(device, settings.method, engine.devices)
     engine = engine.on(used)
     frames: Frames = "all" if settings.average else "key"
-    aligned = align(workspace, settings.align, frames=frames, jobs=jobs, progress=progress)
+    aligned = align(workspace, settings.align, frames=frames, jobs=jobs, progress=progress, workers=workers)
     manifest = read_manifest(workspace)
     source = workspace.aligned_path(settings.align.config_id())
     tasks = _tasks(manifest, aligned, source, settings)
     final = workspace.features_path("flow", settings.config_id())
     engine.prepare()  # compiles once here rather than in every worker
-    run = _Run(source, settings, jobs, used)
+    run = _Run(source, settings, jobs, used, workers)
     outcomes, kept, parts = _run(workspace, manifest, tasks, run, final, progress)
     done = [clip for clip in manifest.clips if outcomes[clip.id].state == "done"]
     if not done:
@@ -132,17 +141,18 @@ def flow(
 
 @dataclass(frozen=True)
 class _Run:
-    """How clips are computed: by worker processes on the CPU, or in this process by batches on a GPU."""
+    """How clips are computed: by worker processes, or in this process by batches on a GPU."""
 
     source: Path
     settings: FlowConfig
     jobs: int | None
     device: str
+    workers: Engine | None = None
 
     def work(self, pending: Sequence[Clip]) -> Work:
         """Return the work on one clip; `pending` are those that it will be called for, in their order."""
-        if self.device == "cpu":
-            return partial(flow_clip, source=self.source, config=self.settings)
+        if self.device == "cpu" or self.workers is not None:
+            return partial(flow_clip, source=self.source, config=self.settings, device=self.device)
         engine = estimator(self.settings.method, **self.settings.parameters).on(self.device)
         if self.settings.head_motion != "none":
             return partial(flow_clip, source=self.source, config=self.settings, device=self.device)
@@ -177,6 +187,7 @@ def _run(
         kept=kept,
         jobs=run.jobs if run.device == "cpu" else 1,
         progress=progress,
+        workers=run.workers,
     )
     outcomes = {
         name: Outcome(name, "failed" if task.state == "failed" else "skipped", task.reason)

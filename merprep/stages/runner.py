@@ -34,7 +34,7 @@ def run_clips(
     kept: Collection[str] = (),
     jobs: int | None = None,
     progress: Progress | None = None,
-    engine: Engine | None = None,
+    workers: Engine | None = None,
 ) -> dict[str, Outcome]:
     """Do the work on every clip that is not done yet, and keep each result as a part.
 
@@ -57,7 +57,7 @@ def run_clips(
     jobs : int, optional
         Worker processes; 1 works in this process. None takes one a core, or fewer where there are few clips.
     progress : Progress, optional
-    engine : Engine, optional
+    workers : Engine, optional
         Carries the work to other processes and machines (see `merprep.engines`); `parts` and what `work` reads must
         then lie on a file system that they share, under absolute paths.
 
@@ -91,10 +91,10 @@ def run_clips(
                 progress.advance()
             else:
                 pending.append(clip)
-        if engine is None or not pending:
+        if workers is None or not pending:
             results = _results(work, pending, _worker_count(jobs, len(pending)))
         else:
-            results = remote_results(work, pending, parts, digests, engine)
+            results = remote_results(work, pending, parts, digests, workers)
         for clip, result in results:
             outcomes[clip.id] = _settled(clip, result, parts, digests[clip.id])
             progress.advance(failed=outcomes[clip.id].state == "failed")

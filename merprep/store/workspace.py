@@ -29,6 +29,10 @@ class Workspace:
     def __init__(self, folder: str | os.PathLike[str] = ".") -> None:
         self.folder = Path(folder)
 
+    def anywhere(self) -> Workspace:
+        """Return this workspace by its whole path, for processes that have another current folder."""
+        return Workspace(self.folder.absolute())
+
     def __repr__(self) -> str:
         return f"Workspace({str(self.folder)!r})"
 

@@ -59,7 +59,7 @@ def tried(tmp_path: Path) -> Path:
 def test_work_comes_back_as_parts_with_an_account_of_every_clip(engine: Engine, tmp_path: Path, tried: Path) -> None:
     parts = Parts(tmp_path / "parts")
     work = partial(deadly, folder=tried, kills=0)
-    outcomes = run_clips("flow", CLIPS, work, parts, DIGESTS, engine=engine)
+    outcomes = run_clips("flow", CLIPS, work, parts, DIGESTS, workers=engine)
     assert list(outcomes) == [clip.id for clip in CLIPS]
     assert [outcome.state for outcome in outcomes.values()] == ["done", "skipped", "failed", *["done"] * 9]
     assert outcomes[CLIPS[2].id].reason == "The image is broken (006_00002.jpg)"
@@ -71,13 +71,13 @@ def test_work_comes_back_as_parts_with_an_account_of_every_clip(engine: Engine, 
         processes.add(int(arrays["process"]))
     assert os.getpid() not in processes
     assert not list(parts.folder.glob("marks-*"))
-    again = run_clips("flow", CLIPS[3:], work, parts, DIGESTS, engine=engine)
+    again = run_clips("flow", CLIPS[3:], work, parts, DIGESTS, workers=engine)
     assert {outcome.reason for outcome in again.values()} == {KEPT}
 
 
 def test_a_clip_whose_worker_died_once_is_done_by_another(engine: Engine, tmp_path: Path, tried: Path) -> None:
     parts = Parts(tmp_path / "parts")
-    outcomes = run_clips("flow", CLIPS, partial(deadly, folder=tried, kills=1), parts, DIGESTS, engine=engine)
+    outcomes = run_clips("flow", CLIPS, partial(deadly, folder=tried, kills=1), parts, DIGESTS, workers=engine)
     assert [outcome.state for outcome in outcomes.values()] == ["done", "skipped", "failed", *["done"] * 9]
     assert len(list(tried.iterdir())) == 2
 
@@ -86,7 +86,7 @@ def test_a_clip_that_kills_two_workers_is_set_aside_with_the_reason(
     engine: Engine, tmp_path: Path, tried: Path
 ) -> None:
     parts = Parts(tmp_path / "parts")
-    outcomes = run_clips("flow", CLIPS, partial(deadly, folder=tried, kills=99), parts, DIGESTS, engine=engine)
+    outcomes = run_clips("flow", CLIPS, partial(deadly, folder=tried, kills=99), parts, DIGESTS, workers=engine)
     assert [outcome.state for outcome in outcomes.values()] == ["done", "skipped", "failed", "failed", *["done"] * 8]
     assert outcomes[CLIPS[3].id].reason.startswith("2 workers died while working on it (")
     assert outcomes[CLIPS[3].id].reason.endswith("set aside")
@@ -98,5 +98,5 @@ def test_workers_that_compute_with_other_versions_are_refused(
 ) -> None:
     monkeypatch.setattr(remote, "versions", lambda: {"numpy": "1.0"})
     with pytest.raises(StoreError, match="other versions") as caught:
-        run_clips("flow", CLIPS, partial(deadly, folder=tried, kills=0), Parts(tmp_path), DIGESTS, engine=engine)
+        run_clips("flow", CLIPS, partial(deadly, folder=tried, kills=0), Parts(tmp_path), DIGESTS, workers=engine)
     assert "numpy 1.0" in str(caught.value.expected)
