@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from merprep.config import StageConfig
 from merprep.models.presets import Preset
@@ -20,17 +20,23 @@ class Augmentation(StageConfig):
     shift : int
         Largest shift in pixels of the map, along both axes; the border is repeated.
     noise : float
-        Standard deviation of white noise, in units of the network's input.
+        Standard deviation of white noise, in units of the network's input (of pictures: in grey levels).
+    rotation : float
+        Of pictures: the largest turn, in degrees either way.
+    brightness : float
+        Of pictures: the largest change of brightness, in grey levels either way.
     """
 
     flip: float = Field(default=0.0, ge=0, le=1)
     shift: int = Field(default=0, ge=0)
     noise: float = Field(default=0.0, ge=0)
+    rotation: float = Field(default=0.0, ge=0, le=180)
+    brightness: float = Field(default=0.0, ge=0)
 
     @property
     def is_off(self) -> bool:
         """Whether nothing is changed."""
-        return not (self.flip or self.shift or self.noise)
+        return not (self.flip or self.shift or self.noise or self.rotation or self.brightness)
 
 
 class Recipe(StageConfig):
@@ -41,14 +47,28 @@ class Recipe(StageConfig):
     optimiser : str
         ``adam`` (L2 weight decay), ``adamw`` (decoupled) or ``sgd``.
     learning_rate, weight_decay, momentum : float
+    decay_matrices_only : bool
+        No weight decay on tensors of one dimension: biases, and the scales of norms.
+    layer_decay : float
+        The learning rate of each layer as a part of that of the layer above; 1 is the same for all.
+    bias_rate : float
+        The learning rate of biases as a multiple of that of weights.
     schedule : str
-        ``constant``, or ``cosine`` to zero over all steps.
+        ``constant``; ``cosine`` to `minimum_learning_rate` over all steps behind the warm-up; ``step``, times
+        `step_factor` every `step_iterations` steps.
+    minimum_learning_rate, step_factor, step_iterations : float, float, int
     warmup_epochs : float
-        Linear rise of the learning rate at the start.
+        Linear rise of the learning rate from 0 at the start.
     epochs, batch_size : int
+    iterations : int
+        Where not 0: how many batches are trained on, in place of `epochs`; the last epoch ends early.
     order : str
         ``shuffled`` anew every epoch; ``file``, the order of the feature file; ``by-class``, class after class in the
-        order of the file, as the released HTNet reads its folders (each of its batches holds nearly one class).
+        order of the file, as the released HTNet reads its folders (each of its batches holds nearly one class);
+        ``balanced``, as many draws as there are clips, with replacement, every class equally likely; ``equalised``,
+        every clip once and clips of the smaller classes again, until all classes are as large as the largest.
+    drop_last : bool
+        Leave out the last batch of an epoch where it is not full, unless it is the only one.
     label_smoothing : float
     class_weight_power : float
         0 weighs every clip equally, 1 every class; between them, mild.
@@ -63,18 +83,42 @@ class Recipe(StageConfig):
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=0.0, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    schedule: Literal["constant", "cosine"] = "constant"
+    decay_matrices_only: bool = False
+    layer_decay: float = Field(default=1.0, gt=0, le=1)
+    bias_rate: float = Field(default=1.0, gt=0)
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    minimum_learning_rate: float = Field(default=0.0, ge=0)
+    step_factor: float = Field(default=0.1, gt=0, le=1)
+    step_iterations: int = Field(default=0, ge=0)
     warmup_epochs: float = Field(default=0.0, ge=0)
     epochs: int = Field(default=60, ge=1)
+    iterations: int = Field(default=0, ge=0)
     batch_size: int = Field(default=64, ge=1)
-    order: Literal["shuffled", "file", "by-class"] = "shuffled"
+    order: Literal["shuffled", "file", "by-class", "balanced", "equalised"] = "shuffled"
+    drop_last: bool = False
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weight_power: float = Field(default=0.0, ge=0, le=1)
     augmentation: Augmentation = Augmentation()
 
+    @model_validator(mode="after")
+    def _steps_fit(self) -> Self:
+        if (self.schedule == "step") != (self.step_iterations > 0):
+            raise ValueError("step_iterations belongs to the schedule 'step', which needs it")
+        return self
+
+    def steps(self, batches: int) -> int:
+        """Return how many batches are trained on in all, where an epoch has `batches`.
+
+        Examples
+        --------
+        >>> Recipe(epochs=3).steps(10), Recipe(iterations=25).steps(10)
+        (30, 25)
+        """
+        return self.iterations or self.epochs * batches
+
     @classmethod
     def of(cls, preset: Preset, **overrides: Any) -> Recipe:
-        """Read the recipe of a preset, with some settings replaced.
+        """Read the recipe of a preset, with some settings replaced; `epochs` replaces iterations too.
 
         Raises
         ------
@@ -89,5 +133,7 @@ class Recipe(StageConfig):
         (5e-05, 1)
         """
         changed = {name: value for name, value in overrides.items() if value is not None}
+        if "epochs" in changed:
+            changed.setdefault("iterations", 0)
         where = f"manifests/models/{preset.model}.toml, presets.{preset.name}.recipe"
         return cls.read({**preset.recipe, **changed}, where=where)
