@@ -82,7 +82,7 @@ def _opening(found: DatabaseSpec) -> list[str]:
     lines = [_MADE, "", f"# {found.title}", ""]
     if found.unlabelled:
         return [*lines, f"**There is nothing to ingest:** {found.unlabelled}", ""]
-    lines += ["```bash", f"merprep ingest {found.id} ROOT", "```", ""]
+    lines += ["<!-- not run: ROOT is a folder of yours -->", "", "```sh", f"merprep ingest {found.id} ROOT", "```", ""]
     if found.experimental:
         lines += [f"**Experimental:** {found.experimental}", ""]
     image = found.image
