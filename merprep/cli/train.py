@@ -69,6 +69,9 @@ def train(
     )
     columns, rows = result.table()
     out.table(result.title(), columns, rows)
+    out.table("by class, honest", *result.class_table())
+    if result.published:
+        out.table("published on the same clips", *result.published_table())
     for line in result.remarks():
         out.say(line)
     out.next_step("merprep report --open")

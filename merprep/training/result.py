@@ -12,18 +12,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from merprep.evaluation import Scores, over_seeds
+from merprep.evaluation import Scores, bootstrap, over_seeds
 from merprep.store.workspace import written_whole
+from merprep.training.beside import beside
 from merprep.training.folds import FoldResult
 from merprep.training.job import Clips, Plan
+
+# What stands in the predictions of a subject-dependent split, and behind a title.
+STAMP = "subject-dependent split"
+_NONE = "–"
 
 
 @dataclass(frozen=True)
 class TrainResult:
     """The scores of a run.
 
-    `full` and `databases` are honest: mean over seeds, with ``sd``, ``n`` and the confusion summed over seeds.
-    `optimistic` has the same two parts for the epoch chosen on the test side; None for baselines.
+    `full` and `databases` are honest: mean over seeds, with ``sd``, ``n``, the confusion summed over seeds, recall,
+    precision and F1 by class, and ``interval``, where 95 % of resamples of the persons lie (None with one person).
+    `optimistic` has the same two parts for the epoch chosen on the test side; None for baselines, which choose none.
+    `published` holds the results of published tables on the same clips (`merprep.training.beside`).
     """
 
     model: str
@@ -40,6 +47,8 @@ class TrainResult:
     folds: int
     seconds: float
     notes: tuple[str, ...] = ()
+    subject_dependent: bool = False
+    published: tuple[dict[str, Any], ...] = ()
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
     @property
@@ -52,34 +61,62 @@ class TrainResult:
         seeds = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
         return (
             f"{self.model} ({self.preset}), {self.protocol}, {self.folds} folds, {len(self.classes)} classes, "
-            f"{self.full['n']} clips, {seeds}"
+            f"{self.full['n']} clips, {seeds}" + (f" [{STAMP.upper()}]" if self.subject_dependent else "")
         )
 
     def table(self) -> tuple[list[str], list[list[str]]]:
         """Return column names and rows for a reader: the honest scores, the optimistic ones, and the gap."""
-        columns = ["", "clips", "UF1", "UAR", "accuracy"]
-        if self.optimistic:
-            columns += ["optimistic UF1", "optimistic UAR", "gap in UF1"]
+        columns = ["", "clips", "UF1", "95 % interval", "UAR", "accuracy", "optimistic UF1", "optimistic UAR"]
         rows = [self._row("all", self.full, self.optimistic and self.optimistic["full"])]
         for name, scores in self.databases.items():
             rows.append(self._row(name, scores, self.optimistic and self.optimistic["databases"][name]))
-        return columns, rows
+        return [*columns, "gap in UF1"], rows
 
     def _row(self, name: str, honest: dict[str, Any], optimistic: dict[str, Any] | None) -> list[str]:
-        row = [name, str(honest["n"]), *(_told(honest, score, self.seeds) for score in ("uf1", "uar", "accuracy"))]
-        if optimistic:
-            row += [_told(optimistic, "uf1", self.seeds), _told(optimistic, "uar", self.seeds)]
-            row.append(f"{optimistic['uf1'] - honest['uf1']:+.3f}")
-        return row
+        uf1, uar, accuracy = (_told(honest, score, self.seeds) for score in ("uf1", "uar", "accuracy"))
+        row = [name, str(honest["n"]), uf1, _span(honest), uar, accuracy]
+        if not optimistic:
+            return [*row, _NONE, _NONE, _NONE]
+        row += [_told(optimistic, score, self.seeds) for score in ("uf1", "uar")]
+        return [*row, f"{optimistic['uf1'] - honest['uf1']:+.3f}"]
+
+    def class_table(self) -> tuple[list[str], list[list[str]]]:
+        """Return column names and rows for a reader: each class's honest scores and what it was taken for.
+
+        Counts are of all seeds together.
+        """
+        rows = []
+        for number, name in enumerate(self.classes):
+            scores = [f"{self.full[score][name]:.3f}" for score in ("recall", "precision", "f1")]
+            rows.append([name, *scores, *(str(count) for count in self.full["confusion"][number])])
+        return ["class", "recall", "precision", "F1", *(f"as {name}" for name in self.classes)], rows
+
+    def published_table(self) -> tuple[list[str], list[list[str]]]:
+        """Return column names and rows for a reader: what was published on these clips, this model's first."""
+        rows = [
+            [
+                row["method"], row["selection"], row["provenance"], _maybe(row["uf1"]), _maybe(row["uar"]),
+                row["compared_with"], _maybe(row["difference"]["uf1"], sign="+"),
+            ]
+            for table in self.published
+            for row in table["results"]
+        ]  # fmt: skip
+        return ["published", "epoch", "read in", "UF1", "UAR", "this run's", "UF1 of this run, more or less"], rows
 
     def remarks(self) -> list[str]:
         """Return what a reader of the table must know, one sentence a line."""
         chosen = "chosen by inner validation persons" if self.selection == "inner" else "the last epoch"
-        lines = [f"UF1, UAR and accuracy are honest: pooled over all folds, {chosen}."] if self.optimistic else []
         if self.optimistic:
-            lines.append("Optimistic: the best epoch was chosen on the test person, as in much of the literature.")
+            lines = [
+                f"UF1, UAR and accuracy are honest: pooled over all folds, {chosen}.",
+                "Optimistic: the best epoch was chosen on the test side, as in much of the literature.",
+            ]
+        else:
+            lines = ["UF1, UAR and accuracy are pooled over all folds. No epoch to choose, so no optimistic score."]
         if self.seeds > 1:
             lines.append(f"Mean ± standard deviation over {self.seeds} seeds.")
+        if self.full["interval"]:
+            lines.append(f"Interval: of UF1, by drawing the {self.full['persons']} persons anew.")
         lines += [note[0].upper() + note[1:] + "." for note in (*self.notes, *self._absent())]
         return [*lines, f"Predictions of every clip: {self.run / 'predictions.csv'}"]
 
@@ -102,6 +139,8 @@ class TrainResult:
             "databases": self.databases,
             "optimistic": self.optimistic,
             "seconds": round(self.seconds, 1),
+            "subject_dependent": self.subject_dependent,
+            "published": list(self.published),
             "notes": list(self.notes),
             "run": str(self.run),
         }
@@ -109,6 +148,17 @@ class TrainResult:
 
 def _told(scores: dict[str, Any], name: str, seeds: int) -> str:
     return f"{scores[name]:.3f}" + (f" ± {scores['sd'][name]:.3f}" if seeds > 1 else "")
+
+
+def _span(scores: dict[str, Any]) -> str:
+    if not scores["interval"]:
+        return _NONE
+    low, high = scores["interval"]["uf1"]
+    return f"{low:.3f}–{high:.3f}"
+
+
+def _maybe(value: float | None, sign: str = "") -> str:
+    return _NONE if value is None else f"{value:{sign}.3f}"
 
 
 def conclude(
@@ -119,14 +169,19 @@ def conclude(
     `about` holds the remaining fields of `TrainResult`.
     """
     table = predictions_table(results, clips, plan.classes)
+    if about.get("subject_dependent"):
+        table["warning"] = STAMP
     per_seed = scores_of(table, plan.classes)
+    honest, optimistic = averaged(table, plan.classes), optimistic_of(table, plan.classes)
+    published, remarks = beside(plan, about, honest, optimistic, sorted(set(table["database"])))
     result = TrainResult(
         model=plan.preset.model,
         preset=plan.preset.name,
         classes=plan.classes,
-        **over_seeds(per_seed),
-        optimistic=optimistic_of(table, plan.classes),
-        notes=tuple(notes),
+        **honest,
+        optimistic=optimistic,
+        notes=(*notes, *remarks),
+        published=published,
         predictions=table,
         **about,
     )
@@ -171,11 +226,27 @@ def scores_of(table: pd.DataFrame, classes: Sequence[str], column: str = "predic
     return found
 
 
+def averaged(table: pd.DataFrame, classes: Sequence[str], column: str = "prediction") -> dict[str, Any]:
+    """Average the scores of all seeds, with intervals over persons, for all clips and for each database."""
+    found = over_seeds(scores_of(table, classes, column))
+    found["full"] |= _interval(table, classes, column)
+    for name, part in table.groupby("database", sort=False):
+        found["databases"][name] |= _interval(part, classes, column)
+    return found
+
+
+def _interval(table: pd.DataFrame, classes: Sequence[str], column: str) -> dict[str, Any]:
+    number = {name: index for index, name in enumerate(classes)}
+    seeds = [part.sort_values("id", kind="stable") for _, part in table.groupby("seed", sort=True)]
+    said = np.stack([part[column].map(number).to_numpy("i8") for part in seeds])
+    truth = seeds[0]["truth"].map(number).to_numpy("i8")
+    found = bootstrap(truth, said, seeds[0]["person"].tolist(), len(classes))
+    return {"persons": int(table["person"].nunique()), "interval": found and found.as_json()}
+
+
 def optimistic_of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any] | None:
     """Average the optimistic scores over seeds, or return None where nothing was chosen on the test side."""
-    if (table["optimistic"] == "").any():
-        return None
-    return over_seeds(scores_of(table, classes, "optimistic"))
+    return None if (table["optimistic"] == "").any() else averaged(table, classes, "optimistic")
 
 
 def write_result(result: TrainResult, per_seed: Sequence[Scores]) -> None:

@@ -128,6 +128,7 @@ def train(
         if final:
             fit_final(plan, clips, folder)
         about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
+        about |= {"subject_dependent": split.subject_dependent}
         return conclude(
             results,
             clips,
