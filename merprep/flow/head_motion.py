@@ -34,6 +34,7 @@ Affine = NDArray[np.float64]
 _NUMBERS = {"similarity": 4, "affine": 6}
 _STEP = 3  # every third pixel of every third row: a flow field changes slowly
 _ROUNDS = 20
+_SETTLED = 1e-5  # px: further rounds would change less
 # Weights are zero beyond this many standard deviations. Tukey's 4.685 lets in too much: expressions fade out smoothly.
 _CUTOFF = 2.0
 # The spread is read off the best part of the residuals, first a half, then down to this, since expressions may cover
@@ -115,7 +116,9 @@ def fit_head_motion(
     weights, spread = trust, 0.0
     rows, values = design.reshape(-1, design.shape[2]), np.zeros(design.shape[2])
     for number in range(_ROUNDS):
-        values = _least_squares(design, vectors, weights)
+        before, values = values, _least_squares(design, vectors, weights)
+        if 0.5 - 0.05 * (number - 1) <= _BEST_PART and np.abs(values - before).max() < _SETTLED:
+            break
         residuals = np.hypot(*(vectors - (rows @ values).reshape(-1, 2)).T)
         spread = _spread(residuals, trust, max(0.5 - 0.05 * number, _BEST_PART))
         weights = trust * np.maximum(1 - (residuals / (_CUTOFF * spread)) ** 2, 0) ** 2

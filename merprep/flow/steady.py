@@ -2,14 +2,19 @@
 
 Flow of a moved head is less exact than that of a still one, and smoothness pulls its gradients flat. So:
 
-1. the flow of the pair as it is gives the head's motion to some tenths of a pixel;
+1. the flow of the pair at half its size gives the head's motion to some tenths of a pixel;
 2. the apex is brought back by it, and the flow of what is left gives the rest, to some thousandths;
 3. both images are brought half way towards each other, and their flow, read on the onset's pixels, is the result.
 
 Half way, because an image that is read between its pixels loses a little of its sharpness and its noise: where both
-lose the same, the loss is not taken for motion. Images are read by splines of the fifth degree, which blur least.
-In 3 they are rounded to whole grey levels where they came in whole ones; in 2 they are not, since whole levels hide
-what is left of a motion below some hundredths of a pixel (docs/flow.md has the measurements).
+lose the same, the loss is not taken for motion. Images are read by splines of the fifth degree, which blur least; what
+they cannot read, edges sharper than the pixels, comes out differently in both, so both are smoothed by
+(0.08, 0.84, 0.08) afterwards. In 3 they are rounded to whole grey levels where they came in whole ones; in 2 they are
+not, since whole levels hide what is left of a motion below some hundredths of a pixel (docs/flow.md has the
+measurements).
+
+Where 1 finds that no corner moved by a tenth of a pixel, the flow of the pair as it is is computed, the head's motion
+fitted to it and taken out, and all is done.
 """
 
 from __future__ import annotations
@@ -31,8 +36,11 @@ from merprep.flow.head_motion import (
     moved,
     without_head_motion,
 )
+from merprep.flow.tvl1_pyramid import weights
 
-_SMALL = 0.1  # px at the corner that moves most: below, the motion is taken out of the first field and all is done
+_SMALL = 0.1  # px at the corner that moves most: below, the motion is taken out of the flow as it is
+_SHRUNK_FROM = 96  # px: smaller images show too little of the head's motion at half their size
+_SMOOTHING = np.float32(0.08)
 
 Mask = NDArray[np.bool_]
 
@@ -81,17 +89,40 @@ def steady_fields(
     ((1, 2, 32, 32), [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     """
     wanted = np.ones(onset.shape, bool) if region is None else region
-    found = engine.fields(onset, apex, threads=threads)
-    heads = np.stack([fit_head_motion(found[k], model, image=onset[k], region=wanted[k]).matrix
-                      for k in range(len(onset))])  # fmt: skip
-    fields = np.stack([without_head_motion(field, head) for field, head in zip(found, heads, strict=True)])
-    reach = [_reach(head, onset.shape[1:]) for head in heads]
-    again = np.flatnonzero(np.array(reach) > _SMALL)
+    heads = _first_sight(engine, onset, apex, model, wanted, threads)
+    fields = np.empty((len(onset), 2, *onset.shape[1:]), np.float32)
+    moves = np.array([_reach(head, onset.shape[1:]) > _SMALL for head in heads])
+    still, again = np.flatnonzero(~moves), np.flatnonzero(moves)
+    if len(still):
+        found = engine.fields(onset[still], apex[still], threads=threads)
+        heads[still] = _fitted(found, onset[still], wanted[still], model)
+        fields[still] = [without_head_motion(f, head) for f, head in zip(found, heads[still], strict=True)]
     if len(again):
         pairs = (onset[again], apex[again], wanted[again])
         heads[again] = _refined(engine, *pairs, heads[again], model, threads)
         fields[again], heads[again] = _met_half_way(engine, *pairs, heads[again], model, threads)
     return fields, heads
+
+
+def _first_sight(
+    engine: Estimator[Any], onset: Images, apex: Images, model: HeadModel, wanted: Mask, threads: int | None
+) -> NDArray[np.float64]:
+    """Step 1: the motion as half-sized images show it, in pixels of the whole ones."""
+    height, width = onset.shape[1:]
+    if min(height, width) < _SHRUNK_FROM:
+        return _fitted(engine.fields(onset, apex, threads=threads), onset, wanted, model)
+    rows, columns = weights("area", height, height // 2), weights("area", width, width // 2)
+    first, second, seen = ((rows @ images @ columns.T).astype(np.float32) for images in (onset, apex, wanted))
+    heads = _fitted(engine.fields(first, second, threads=threads), first, seen > 0.5, model)
+    # A pixel of the half-sized image has its centre at the middle of those that it was made from.
+    factor = np.array([width / (width // 2), height / (height // 2)])
+    grown = np.column_stack([np.diag(factor), (factor - 1) / 2])
+    return np.stack([after(grown, after(head, inverse(grown))) for head in heads])
+
+
+def _fitted(found: Fields, onset: Images, wanted: Mask, model: HeadModel) -> NDArray[np.float64]:
+    return np.stack([fit_head_motion(f, model, image=image, region=region).matrix
+                     for f, image, region in zip(found, onset, wanted, strict=True)])  # fmt: skip
 
 
 def _refined(
@@ -110,7 +141,7 @@ def _refined(
     back = np.stack([np.where(inside[k], read_at(apex[k], heads[k]), onset[k]) for k in range(count)])
     found = engine.fields(onset, back, threads=threads)
     seen = inside & wanted
-    rests = [fit_head_motion(found[k], model, image=onset[k], region=seen[k]).matrix for k in range(count)]
+    rests = _fitted(found, onset, seen, model)
     return np.stack([after(head, rest) for head, rest in zip(heads, rests, strict=True)])
 
 
@@ -165,7 +196,12 @@ def read_at(image: NDArray[np.float32], motion: Affine, *, degree: Literal[1, 3,
 
 
 def _as_given(images: Images, moved_images: Images) -> Images:
-    """Round to whole grey levels where the images had whole ones."""
+    """Smooth what was read between pixels, and round it to whole grey levels where the images had whole ones."""
+    from scipy.ndimage import convolve1d
+
+    kernel = np.array([_SMOOTHING, 1 - 2 * _SMOOTHING, _SMOOTHING])
+    for axis in (1, 2):
+        moved_images = convolve1d(moved_images, kernel, axis=axis, mode="nearest")
     whole = bool((images == np.rint(images)).all())
     return np.clip(np.rint(moved_images) if whole else moved_images, 0, 255).astype(np.float32)
 
