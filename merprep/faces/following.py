@@ -1,4 +1,4 @@
-"""In which frames of a clip the face that was aligned is not seen any more: behind a hand, turned away, out of the picture.
+"""In which frames of a clip the aligned face is not seen any more: behind a hand, turned away, out of the picture.
 
 A clip has one transform, so nothing is moved for that; such frames are only named. A face is looked for where it was
 in the frame before, so that of several people it stays the same one.

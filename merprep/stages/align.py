@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,10 +19,11 @@ from merprep.faces.config import AlignConfig
 from merprep.faces.regions import region_points
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
+from merprep.stages.aligned_rows import FinishedFaces, gather
 from merprep.stages.runner import KEPT, SkipClip, run_clips
 from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
-from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned, write_aligned
+from merprep.store.aligned import AlignedHeader, ClipFaces, open_aligned
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
 from merprep.store.parts import Arrays, Parts
 from merprep.store.workspace import Workspace
@@ -111,19 +111,23 @@ def align(
         # Fetches missing weights once, and fails here rather than at every clip.
         backend(settings.backend, device=device, landmarks=settings.landmarks)
     parts = Parts(workspace.parts_folder(final))
+    digests = {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips}
     outcomes = run_clips(
         "align",
         manifest.clips,
         partial(_align_clip, roots=roots, frames=frames, config=settings, device=device, final=final),
         parts,
-        {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips},
+        digests,
         kept=kept,
         jobs=jobs,
         progress=progress,
         workers=workers,
     )
     done = [_plain(clip) for clip in manifest.clips if outcomes[clip.id].state == "done"]
-    _gather(final, settings, done, _Source(final, kept, parts, tasks))
+    if done:
+        inputs = {"manifest": Manifest(tuple(done)).digest()}
+        header = AlignedHeader(settings.model_dump(mode="json"), _scheme(settings), inputs)
+        gather(FinishedFaces(final, kept, parts, digests, "merprep align"), header, done)
     outcomes = _remarked(final, outcomes) if done else outcomes
     _note_in_manifest(workspace, manifest, outcomes)
     report = StageReport(
@@ -279,46 +283,6 @@ def _other_shape(clip: Clip, number: int, found: tuple[int, ...], expected: tupl
         expected=str(expected),
         found=str(found),
     )
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Where the finished clips are: in the file of an earlier run, or in parts."""
-
-    final: Path
-    kept: set[str]
-    parts: Parts
-    tasks: Mapping[str, _Task]
-
-    def rows(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, ClipFaces]]:
-        """Yield the clips one by one; the earlier file is closed before the new one takes its name."""
-        with ExitStack() as stack:
-            earlier = stack.enter_context(open_aligned(self.final)) if self.kept else None
-            for clip in clips:
-                if earlier is not None and clip.id in self.kept:
-                    yield clip, earlier.faces(clip.id)
-                else:
-                    yield clip, self._part(clip)
-
-    def _part(self, clip: Clip) -> ClipFaces:
-        arrays = self.parts.take(clip.id, self.tasks[clip.id].digest(clip), "merprep align")
-        return ClipFaces.from_arrays(arrays)
-
-
-def _gather(final: Path, config: AlignConfig, done: list[Clip], source: _Source) -> None:
-    """Write the finished clips into one file, unless the file there says just that."""
-    if not done:
-        return
-    if source.kept != {clip.id for clip in done} or not _says(final, done):
-        inputs = {"manifest": Manifest(tuple(done)).digest()}
-        header = AlignedHeader(config.model_dump(mode="json"), _scheme(config), inputs)
-        write_aligned(final, header, source.rows(done))
-    source.parts.clear()
-
-
-def _says(final: Path, clips: list[Clip]) -> bool:
-    with open_aligned(final) as file:
-        return file.records() == clips
 
 
 def _plain(clip: Clip) -> Clip:

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
     from merprep.temporal.magnification import magnify
     from merprep.temporal.sampling import sample_uniformly, uniform_indices
     from merprep.temporal.spotting import SpottedApex, spot_apex
+    from merprep.temporal.steps import Magnification, TemporalConfig, TemporalSteps
 
 __all__ = [
+    "Magnification",
     "SpotConfig",
     "SpottedApex",
+    "TemporalConfig",
+    "TemporalSteps",
     "interpolate",
     "linear_weights",
     "magnify",
@@ -34,5 +38,6 @@ __getattr__ = lazy_names(
         "magnify": "magnification",
         **dict.fromkeys(("sample_uniformly", "uniform_indices"), "sampling"),
         **dict.fromkeys(("SpottedApex", "spot_apex"), "spotting"),
+        **dict.fromkeys(("Magnification", "TemporalConfig", "TemporalSteps"), "steps"),
     },
 )
