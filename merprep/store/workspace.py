@@ -85,8 +85,11 @@ class Workspace:
 
     def feature_files(self) -> list[Path]:
         """Return the feature files, the newest first."""
-        found = (self.folder / "features").glob("*.h5")
-        return sorted(found, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+        return _newest_first(self.folder / "features")
+
+    def aligned_files(self) -> list[Path]:
+        """Return the files of aligned faces, the newest first."""
+        return _newest_first(self.folder / "aligned")
 
     def latest_features(self) -> Path:
         """Return the newest feature file.
@@ -104,6 +107,27 @@ class Workspace:
                 mend="run `merprep flow`, or `merprep import htnet-features DIR`, or name one with --features",
             )
         return found[0]
+
+    def latest_aligned(self) -> Path:
+        """Return the newest file of aligned faces.
+
+        Raises
+        ------
+        StoreError
+            Where there is none.
+        """
+        found = self.aligned_files()
+        if not found:
+            raise StoreError(
+                "The workspace has no file of aligned faces",
+                where=str(self.folder / "aligned"),
+                mend="run `merprep align`, with `--frames all` where more than onset, apex and offset are wanted",
+            )
+        return found[0]
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
 
 
 def safe_name(text: str) -> str:

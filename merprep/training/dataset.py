@@ -1,4 +1,4 @@
-"""A torch dataset over a feature file."""
+"""A torch dataset over a feature file, or over a file of aligned faces."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from torch.utils.data import Dataset
 from merprep.errors import TrainingError
 from merprep.evaluation import Roster
 from merprep.models.presets import InputSpec
-from merprep.store.features import FeatureFile, open_features
-from merprep.training.inputs import check_input, read_input
+from merprep.training.sources import Source, open_source, prepared
 
 if TYPE_CHECKING:
     from merprep.records import Clip
@@ -45,20 +44,21 @@ class Labelling(Protocol):
 
 
 class FeatureDataset(Dataset[tuple[Tensor, int]]):
-    """The labelled clips of a feature file, as (input, label) pairs.
+    """The labelled clips of a feature file, or of a file of aligned faces, as (input, label) pairs.
 
-    Clips that the scheme gives no label are left out and counted in `skipped`. The file is opened when a clip is
-    first read, once in every worker process, so the dataset can be pickled and given to any `DataLoader`.
+    Clips that the scheme gives no label, or that lack what `spec` needs, are left out and counted in `skipped`. The
+    file is opened when a clip is first read, once in every worker process, so the dataset can be pickled and given to
+    any `DataLoader`.
 
     Parameters
     ----------
     path : path-like
-        A feature file.
+        A feature file; a file of aligned faces where `spec` asks for pictures.
     scheme : str, int or label scheme
         A name, a number of classes, or an object with `classes`, `label` and `reason`.
     spec : InputSpec, optional
         Representation, channels and normalisation, as a network's preset states them; None is the whole map with all
-        channels of the file, as stored.
+        channels of a feature file, as stored.
     transform : callable, optional
         From tensor to tensor, applied to every input when it is read.
 
@@ -68,7 +68,7 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
     clip_ids, persons, databases : list of str
         Of the labelled clips, in the order of the file.
     skipped : dict of str to int
-        How many clips have no label, by reason.
+        How many clips have no label or cannot be read, by reason.
     roster : Roster
         Who is in which labelled clip, and of what it is a copy, as protocols need to know.
     fitted_on : tuple of str
@@ -97,18 +97,25 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
         self.transform = transform
         labelling = _labelling(scheme)
         self.scheme, self.classes = labelling.name, labelling.classes
-        with open_features(self.path) as file:
-            self.spec = spec or InputSpec(representation="map", channels=file.channels, normalisation="none")
-            check_input(file, self.spec)
-            self.fitted_on = tuple(str(name) for name in file.config.get("fitted_on", ()))
-            self._select(file.records(), labelling)
-        self._file: FeatureFile | None = None
+        self._source: Source | None = None
         self._process = -1
+        source = open_source(self.path, spec)
+        try:
+            self.spec, self.fitted_on = source.spec, source.fitted_on
+            self._select(source, labelling)
+        finally:
+            source.close()
 
-    def _select(self, clips: list[Clip], labelling: Labelling) -> None:
-        found = [(row, clip, labelling.label(clip)) for row, clip in enumerate(clips)]
-        kept = [(row, clip, label) for row, clip, label in found if label is not None]
-        self.skipped = dict(Counter(labelling.reason(clip) for _, clip, label in found if label is None))
+    def _select(self, source: Source, labelling: Labelling) -> None:
+        kept, reasons = [], Counter[str]()
+        for row, clip in enumerate(source.clips):
+            label = labelling.label(clip)
+            reason = labelling.reason(clip) if label is None else source.lack(clip)
+            if label is None or reason:
+                reasons[reason] += 1
+            else:
+                kept.append((row, clip, label))
+        self.skipped = dict(reasons)
         if not kept:
             raise TrainingError(
                 f"No clip has a label in the scheme {labelling.name}",
@@ -127,28 +134,34 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
         return len(self.rows)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        image = torch.from_numpy(np.ascontiguousarray(read_input(self._opened(), int(self.rows[index]), self.spec)))
+        image = torch.from_numpy(np.ascontiguousarray(prepared(self._opened(), [int(self.rows[index])])[0]))
         return (self.transform(image) if self.transform else image), int(self.labels[index])
 
-    def images(self) -> NDArray[np.float32]:
-        """Read the inputs of all labelled clips, (N, C, H, W) float32, without `transform`."""
-        whole = read_input(self._opened(), slice(None), self.spec)
-        return cast("NDArray[np.float32]", np.ascontiguousarray(whole[self.rows]))
+    def images(self) -> NDArray[Any]:
+        """Read the inputs of all labelled clips without `transform`.
+
+        Returns
+        -------
+        (N, C, H, W) float32, or uint8
+            Pictures are uint8 as stored, (N, C, S, S) or (N, C, T, S, S): they are cropped and normalised when a
+            network sees them (`merprep.training.preparing`).
+        """
+        return self._opened().read(self.rows)
 
     def close(self) -> None:
         """Close the file; it is opened again when a clip is read."""
         # A handle that a fork inherited belongs to the parent.
-        if self._file is not None and self._process == os.getpid():
-            self._file.close()
-        self._file = None
+        if self._source is not None and self._process == os.getpid():
+            self._source.close()
+        self._source = None
 
-    def _opened(self) -> FeatureFile:
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = open_features(self.path), os.getpid()
-        return self._file
+    def _opened(self) -> Source:
+        if self._source is None or self._process != os.getpid():
+            self._source, self._process = open_source(self.path, self.spec), os.getpid()
+        return self._source
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_process": -1}
+        return {**self.__dict__, "_source": None, "_process": -1}
 
 
 def _labelling(scheme: str | int | Labelling) -> Labelling:

@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from merprep.errors import ModelError, TrainingError
 from merprep.models import build_preset
 from merprep.models.presets import Preset
-from merprep.store.features import open_features
 from merprep.store.workspace import written_whole
 from merprep.training.fit import probabilities
-from merprep.training.inputs import check_input, read_input
 from merprep.training.job import Clips, Plan, train_network
 from merprep.training.normalising import Normaliser, fit_normalising
+from merprep.training.preparing import attach, seen_at_once
+from merprep.training.sources import open_source, readable
 
 _NAME = "final.safetensors"
 
@@ -56,12 +57,14 @@ def predict(run_folder: str | Path, features: str | Path, *, device: str = "cpu"
     run_folder : path-like
         A run that was trained with ``final=True``.
     features : path-like
-        A feature file with the channels and regions that the run's preset eats; labels are not needed.
+        A feature file with the channels and regions that the run's preset eats, or the file of aligned faces where it
+        sees pictures; labels are not needed.
 
     Returns
     -------
     pandas.DataFrame
-        One row a clip: ``id, person, database, prediction, probability_<class>...``.
+        One row a clip: ``id, person, database, prediction, probability_<class>...``. Where clips cannot be read (no
+        apex), their prediction is empty, and a column ``reason`` says why.
 
     Raises
     ------
@@ -70,20 +73,35 @@ def predict(run_folder: str | Path, features: str | Path, *, device: str = "cpu"
     ModelError, StoreError
         Where the feature file does not fit it.
     """
-    import torch
-
     network, preset, classes, normaliser = _load(Path(run_folder) / _NAME)
-    with open_features(features) as file:
-        check_input(file, preset.input)
-        images = np.ascontiguousarray(read_input(file, slice(None), preset.input))
-        table = file.clips[["id", "person", "database"]].reset_index(drop=True)
-    if normaliser is not None:
-        images = normaliser.apply(images)
-    chances = probabilities(network.to(device), torch.from_numpy(images).to(device)).numpy()
-    table["prediction"] = [classes[number] for number in chances.argmax(axis=1)]
+    source = open_source(features, preset.input)
+    try:
+        rows, lacks = readable(source)
+        images: NDArray[Any] = source.read(rows) if rows else np.empty((0, 1), np.float32)
+        table = pd.DataFrame(
+            [{"id": clip.id, "person": clip.person, "database": clip.database} for clip in source.clips]
+        )
+    finally:
+        source.close()
+    chances = np.full((len(table), len(classes)), np.nan)
+    if rows:
+        if normaliser is not None:
+            images = normaliser.apply(images)
+        chances[rows] = _chances(network.to(device), images, preset, device)
+    table["prediction"] = [classes[row.argmax()] if place not in lacks else "" for place, row in enumerate(chances)]
     for number, name in enumerate(classes):
         table[f"probability_{name}"] = chances[:, number]
-    return table
+    return table.assign(reason=[lacks.get(place, "") for place in range(len(table))]) if lacks else table
+
+
+def _chances(network: Any, images: NDArray[Any], preset: Preset, device: str) -> NDArray[np.float32]:
+    import torch
+
+    # Frames that are drawn at random are the same ones each time.
+    with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
+        torch.manual_seed(0)
+        seen = torch.from_numpy(images).to(device)
+        return cast("NDArray[np.float32]", probabilities(network, seen, seen_at_once(preset.input)).numpy())
 
 
 def _load(path: Path) -> tuple[Any, Preset, list[str], Normaliser | None]:
@@ -103,7 +121,7 @@ def _load(path: Path) -> tuple[Any, Preset, list[str], Normaliser | None]:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"The final network cannot be read: {error}", where=str(path)) from error
     preset = Preset.read(about["preset"], where=str(path))
-    network = build_preset(preset, len(about["classes"]))
+    network = attach(build_preset(preset, len(about["classes"])), preset.input)
     network.load_state_dict(tensors)
     fitted = about.get("normaliser")
     return network.eval(), preset, list(about["classes"]), Normaliser.of_json(fitted) if fitted else None

@@ -17,6 +17,7 @@ from merprep.training.augment import check_augmentation
 from merprep.training.dataset import FeatureDataset
 from merprep.training.folds import rare_class_notes
 from merprep.training.job import Clips, Plan
+from merprep.training.preparing import attach, check_changes
 
 
 def clips_of(dataset: FeatureDataset, permute: int | None) -> Clips:
@@ -29,7 +30,8 @@ def clips_of(dataset: FeatureDataset, permute: int | None) -> Clips:
     """
     images = dataset.images()
     dataset.close()
-    broken = np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
+    whole = np.issubdtype(images.dtype, np.integer)  # pictures: every value is one
+    broken = np.zeros(0, np.int64) if whole else np.flatnonzero(~np.isfinite(images).all(axis=(1, 2, 3)))
     if broken.size:
         raise TrainingError(
             "The feature file holds values that are not numbers",
@@ -72,9 +74,11 @@ def check_network(plan: Plan, clips: Clips) -> int:
     import torch
 
     check_augmentation(plan.recipe.augmentation, plan.preset.input)
+    check_changes(plan.recipe.augmentation, plan.preset.input)
     with torch.device("meta"):
-        network = build_preset(plan.preset, plan.n_classes)
-        network.eval()(torch.empty(1, *clips.images.shape[1:]))
+        network = attach(build_preset(plan.preset, plan.n_classes), plan.preset.input)
+        like = torch.from_numpy(clips.images[:1])
+        network.eval()(torch.empty(like.shape, dtype=like.dtype))
     return sum(parameter.numel() for parameter in network.parameters())
 
 

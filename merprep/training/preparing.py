@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from merprep.errors import ModelError
 from merprep.models.presets import InputSpec
-from merprep.training.recipe import Augmentation
+from merprep.training.recipe import Augmentation, Recipe
 
 # Of ImageNet's training pictures, red, green, blue, in units of full scale.
 _MEAN = (0.485, 0.456, 0.406)
@@ -95,6 +96,33 @@ def attach(network: nn.Module, spec: InputSpec, augmentation: Augmentation | Non
 
     network.register_forward_pre_hook(prepared)
     return network
+
+
+def on_maps(recipe: Recipe, spec: InputSpec) -> Recipe:
+    """Return the recipe without the changes that pictures have undergone before a network sees them."""
+    return recipe.model_copy(update={"augmentation": Augmentation()}) if spec.is_picture else recipe
+
+
+def seen_at_once(spec: InputSpec) -> int:
+    """Return how many clips are tested in one batch: pictures are large once they are numbers."""
+    return 32 if spec.is_picture else 256
+
+
+def check_changes(augmentation: Augmentation, spec: InputSpec) -> None:
+    """Raise where a recipe changes pictures in a way that is for maps, or the other way round.
+
+    Raises
+    ------
+    ModelError
+    """
+    wrong = ["shift"] if spec.is_picture and augmentation.shift else []
+    wrong += ["brightness"] if augmentation.brightness and not spec.is_picture else []
+    if wrong:
+        raise ModelError(
+            f"The augmentation {', '.join(wrong)} is not for this input",
+            found=spec.representation,
+            mend="pictures are shifted by train_size, a setting of the input; only pictures have a brightness",
+        )
 
 
 def drawn_frames(stored: Tensor, spec: InputSpec) -> Tensor:
