@@ -18,6 +18,7 @@ LOWEST_SCORE = 0.5
 LARGEST_TURN = 8.0  # degrees
 LARGEST_RESIDUAL = 0.06  # of the face's size; a head turned by 45 degrees has about this
 BLURRED = 0.32  # sharp rendered faces have 0.36 to 0.55, blurred by sigma 3 px 0.29 to 0.31
+_LEAST_SIDE = 56  # px that a jump is looked for in
 FARTHEST_JUMP = 0.06  # of the face's size between two frames: 13 px of 224, a sixth of the eye distance
 
 
@@ -112,8 +113,8 @@ def largest_jump(frames: Sequence[Image], numbers: Sequence[int]) -> tuple[float
     """
     import cv2
 
-    # A quarter of the size is enough to notice a jump of several pixels.
-    side = max(frames[0].shape[0] // 4, 16) if len(frames) else 0
+    # A quarter of the usual size is enough to notice a jump of several pixels; with less, phases say nothing.
+    side = min(frames[0].shape[0], max(frames[0].shape[0] // 4, _LEAST_SIDE)) if len(frames) else 0
     window = cv2.createHanningWindow((side, side), cv2.CV_32F) if side else None
     scale = frames[0].shape[0] / side if side else 1.0
     before, largest = None, None

@@ -12,6 +12,7 @@ from merprep.features.channels import unit_of
 from merprep.features.region_sets import Edges, RegionTable, read_tables
 from merprep.features.regions import ANATOMICAL
 from merprep.flow import estimator
+from merprep.temporal.steps import TemporalSteps
 
 
 class FlowConfig(StageConfig):
@@ -41,6 +42,8 @@ class FlowConfig(StageConfig):
     mask_eyes : bool
         Whether flow is set to zero on the eyes and their lids, where it shows blinks and gaze.
     regions : dict of str to RegionTable
+    temporal : TemporalSteps, optional
+        What is done to the frames in time before; None leaves them as the camera took them.
         Region sets beside the two that every file has; given by their names (`region_tables`), they are filled in,
         so that they stand in the file and count for its id.
     region_edges : {"exact", "snapped"}
@@ -63,6 +66,7 @@ class FlowConfig(StageConfig):
     head_motion: Literal["none", "similarity", "affine"] = "none"
     mask_eyes: bool = False
     regions: dict[str, RegionTable] = Field(default_factory=dict)
+    temporal: TemporalSteps | None = None
     region_edges: Edges = "exact"
 
     @property

@@ -1,0 +1,72 @@
+"""Where flow gets its faces from: the file of aligned faces, or one that the temporal tools made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from merprep.features import FlowConfig
+from merprep.progress import Progress
+from merprep.records import Clip, StageReport
+from merprep.stages.align import Frames, align
+from merprep.stages.temporal import temporal, temporal_path
+from merprep.store.aligned import open_aligned
+from merprep.store.manifest import Manifest, read_manifest
+from merprep.store.workspace import Workspace
+from merprep.temporal.steps import TemporalConfig
+
+if TYPE_CHECKING:
+    from merprep.engines import Engine
+
+
+@dataclass(frozen=True)
+class FaceSource:
+    """Faces to compute from.
+
+    Parameters
+    ----------
+    path : Path
+        A file of aligned faces, where any clip could be aligned.
+    report : StageReport
+        Of the stage that made it.
+    manifest : Manifest
+        As it was when the stage was done.
+    clips : tuple of Clip
+        Those of the manifest, in its order, with the key frames that the file has.
+    """
+
+    path: Path
+    report: StageReport
+    manifest: Manifest
+    clips: tuple[Clip, ...]
+
+
+def face_source(
+    workspace: Workspace,
+    settings: FlowConfig,
+    *,
+    jobs: int | None = None,
+    progress: Progress | None = None,
+    workers: Engine | None = None,
+) -> FaceSource:
+    """Make the faces that flow is computed from, where they are not there yet."""
+    if settings.temporal is None:
+        frames: Frames = "all" if settings.average else "key"
+        report = align(workspace, settings.align, frames=frames, jobs=jobs, progress=progress, workers=workers)
+        manifest = read_manifest(workspace)
+        return FaceSource(workspace.aligned_path(settings.align.config_id()), report, manifest, manifest.clips)
+    config = TemporalConfig(align=settings.align, **dict(settings.temporal))
+    report = temporal(workspace, config, jobs=jobs, progress=progress, workers=workers)
+    manifest, path = read_manifest(workspace), temporal_path(workspace, config)
+    return FaceSource(path, report, manifest, _timed(manifest, path) if report.outputs else manifest.clips)
+
+
+def _timed(manifest: Manifest, path: Path) -> tuple[Clip, ...]:
+    """Return the clips with the key frames of the new frames."""
+    with open_aligned(path) as file:
+        rows = {row.id: row for row in file.records()}
+    return tuple(
+        replace(clip, onset=row.onset, apex=row.apex, offset=row.offset) if (row := rows.get(clip.id)) else clip
+        for clip in manifest.clips
+    )
