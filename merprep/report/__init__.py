@@ -1,4 +1,4 @@
-"""Figures, from files already on disk."""
+"""Figures and the report, from files already on disk."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from merprep.lazy import lazy_names
 if TYPE_CHECKING:
     from merprep.report.clip_figure import ClipPicture, draw_clip
     from merprep.report.confusion_figure import draw_confusion
+    from merprep.report.page import write_report
     from merprep.report.show import clip_picture, show_clip
 
-__all__ = ["ClipPicture", "clip_picture", "draw_clip", "draw_confusion", "show_clip"]
+__all__ = ["ClipPicture", "clip_picture", "draw_clip", "draw_confusion", "show_clip", "write_report"]
 
 __getattr__ = lazy_names(
     __name__,
@@ -21,5 +22,6 @@ __getattr__ = lazy_names(
         "draw_clip": "clip_figure",
         "draw_confusion": "confusion_figure",
         "show_clip": "show",
+        "write_report": "page",
     },
 )

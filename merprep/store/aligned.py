@@ -279,6 +279,17 @@ class AlignedFile(ClipFile):
         """Return how the face was found (``as it is``, or after which change of the image)."""
         return str(self._group(clip_id).attrs["attempt"])
 
+    def quality(self, clip_id: str) -> dict[str, Any]:
+        """Return how well a clip was aligned: ``score``, ``residual`` (px), ``faces``, ``attempt``, ``flags``."""
+        about = self._group(clip_id).attrs
+        return {
+            "score": float(about["score"]),
+            "residual": float(about["residual"]),
+            "faces": int(about["faces"]),
+            "attempt": str(about["attempt"]),
+            "flags": str(about.get("flags", "")),
+        }
+
     def flags(self, clip_id: str) -> str:
         """Return what is doubtful about a clip, ``; `` between the parts; empty where all is well."""
         return str(self._group(clip_id).attrs.get("flags", ""))

@@ -1,0 +1,98 @@
+"""What a report is about: everything that a workspace holds, read once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from merprep.records import Clip
+from merprep.report.runs import Run, read_runs
+from merprep.store import Manifest, Workspace, read_manifest_or_empty
+from merprep.store.accounts import Entry, read_journal
+
+
+@dataclass(frozen=True)
+class Study:
+    """A workspace, as its report sees it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    manifest : Manifest
+        Empty where nothing was ingested.
+    ingests : dict
+        ``reports/ingest-<database>.json`` by database.
+    aligned, features : Path or None
+        The newest file of aligned faces and the newest feature file.
+    runs : tuple of Run
+        The newest first.
+    unfinished : tuple of str
+        Names of run folders without scores.
+    journal : tuple of Entry
+        What each run of a stage did and took, in order.
+    faces : bool
+        Whether pixels of persons may be shown.
+    """
+
+    workspace: Workspace
+    manifest: Manifest
+    ingests: dict[str, dict[str, Any]] = field(default_factory=dict)
+    aligned: Path | None = None
+    features: Path | None = None
+    runs: tuple[Run, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    journal: tuple[Entry, ...] = ()
+    faces: bool = False
+
+    @cached_property
+    def by_id(self) -> dict[str, Clip]:
+        """The clips of the manifest."""
+        return {clip.id: clip for clip in self.manifest.clips}
+
+    @property
+    def databases(self) -> list[str]:
+        """The databases that were ingested."""
+        return sorted({clip.database for clip in self.manifest.clips})
+
+    @property
+    def scheme(self) -> str:
+        """The label scheme of the newest run, or MEGC2019."""
+        return str(self.runs[0].scores.get("scheme", "megc2019")) if self.runs else "megc2019"
+
+
+def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
+    """Read what a workspace holds; whatever is not there yet is left empty.
+
+    Raises
+    ------
+    StoreError
+        Where a file is there but damaged.
+    """
+    manifest = read_manifest_or_empty(workspace)
+    runs, unfinished = read_runs(workspace)
+    return Study(
+        workspace=workspace,
+        manifest=manifest,
+        ingests={name: _ingest_report(workspace, name) for name in manifest.sources},
+        aligned=_newest(workspace.folder / "aligned"),
+        features=next(iter(workspace.feature_files()), None),
+        runs=runs,
+        unfinished=unfinished,
+        journal=read_journal(workspace),
+        faces=faces,
+    )
+
+
+def _newest(folder: Path) -> Path | None:
+    return max(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name), default=None)
+
+
+def _ingest_report(workspace: Workspace, database: str) -> dict[str, Any]:
+    try:
+        values = json.loads((workspace.reports / f"ingest-{database}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return values if isinstance(values, dict) else {}
