@@ -11,6 +11,7 @@ from merprep.cli import (
     align,
     bench,
     cite,
+    compare,
     config,
     databases,
     demo,
@@ -20,7 +21,9 @@ from merprep.cli import (
     imports,
     ingest,
     labels,
+    merge,
     predict,
+    report,
     run,
     show,
     spot,
@@ -58,9 +61,12 @@ add_command(app, cite.cite, panel=_PREPARE)
 add_command(app, align.align, panel=_FEATURES)
 add_command(app, spot.spot, panel=_FEATURES)
 add_command(app, flow.flow, panel=_FEATURES)
+add_command(app, merge.merge, panel=_FEATURES)
 app.add_typer(imports.app, name="import", rich_help_panel=_FEATURES)
 add_command(app, train_commands.train, panel=_NETWORKS)
 add_command(app, predict.predict, panel=_NETWORKS)
+add_command(app, compare.compare, panel=_NETWORKS)
+add_command(app, report.report, panel=_NETWORKS)
 add_command(app, show.show, panel=_NETWORKS)
 add_command(app, export.export, panel=_NETWORKS)
 add_command(app, doctor.doctor, panel=_MACHINE)

@@ -1,23 +1,29 @@
 """Training: recipes, the loop over folds, the choice of the epoch, predictions."""
 
+from merprep.training.comparison import Comparison, compare_runs
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.final import predict
 from merprep.training.recipe import Augmentation, Recipe
 from merprep.training.result import TrainResult
 from merprep.training.run import run_name, train
 from merprep.training.selection import SELECTIONS, Selection, inner_epoch, oracle_epoch
+from merprep.training.stored import StoredRun, read_run
 
 __all__ = [
     "SELECTIONS",
     "Augmentation",
+    "Comparison",
     "FeatureDataset",
     "Labelling",
     "Recipe",
     "Selection",
+    "StoredRun",
     "TrainResult",
+    "compare_runs",
     "inner_epoch",
     "oracle_epoch",
     "predict",
+    "read_run",
     "run_name",
     "train",
 ]

@@ -101,7 +101,7 @@ class TrainResult:
             for table in self.published
             for row in table["results"]
         ]  # fmt: skip
-        return ["published", "epoch", "read in", "UF1", "UAR", "this run's", "UF1 of this run, more or less"], rows
+        return ["method", "epoch chosen", "read in", "UF1", "UAR", "compared with", "difference in UF1"], rows
 
     def remarks(self) -> list[str]:
         """Return what a reader of the table must know, one sentence a line."""
@@ -115,6 +115,8 @@ class TrainResult:
             lines = ["UF1, UAR and accuracy are pooled over all folds. No epoch to choose, so no optimistic score."]
         if self.seeds > 1:
             lines.append(f"Mean ± standard deviation over {self.seeds} seeds.")
+        if self.published:
+            lines.append("Published: a difference is this run's minus theirs; test-oracle chose on the test person.")
         if self.full["interval"]:
             lines.append(f"Interval: of UF1, by drawing the {self.full['persons']} persons anew.")
         lines += [note[0].upper() + note[1:] + "." for note in (*self.notes, *self._absent())]
