@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from merprep.cli.cluster import Distributed, Scheduler, Shard
 from merprep.cli.output import Output
 
 
@@ -35,12 +36,16 @@ def align(
     refine: Annotated[str | None, typer.Option(help="ecc takes the head's motion out of each frame; none.")] = None,
     landmarks: Annotated[Path | None, typer.Option(help="CSV of landmarks, for --backend precomputed.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+    distributed: Distributed = None,
+    scheduler: Scheduler = None,
+    shard: Shard = None,
 ) -> None:
     """Align the faces of every clip: one transform a clip, from its onset frame, applied to all its frames.
 
     Example: merprep align --frames all
     """
     from merprep import stages
+    from merprep.engines import open_engine
 
     config = out.study.align_config(
         backend=backend,
@@ -50,9 +55,12 @@ def align(
         landmarks=landmarks and str(landmarks),
     )
     how = out.study.running("align", frames=frames and frames.value, device=device, jobs=jobs)
-    report = stages.align(
-        out.workspace, config, frames=how.frames, jobs=how.jobs, device=how.device, progress=out.progress()
-    )
-    out.stage(report, then="merprep flow")
+    options: dict[str, Any] = {"frames": how.frames, "jobs": how.jobs, "device": how.device, "progress": out.progress()}
+    with open_engine(distributed, scheduler, jobs=how.jobs) as workers:
+        if shard is None:
+            report = stages.align(out.workspace, config, workers=workers, **options)
+        else:
+            report = stages.align_shard(out.workspace, shard, config=config, workers=workers, **options)
+    out.stage(report, then="merprep flow" if shard is None else "merprep merge")
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
                   "outputs": list(report.outputs)})  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merprep.cli.cluster import Distributed, Scheduler, Shard
 from merprep.cli.output import Output
 
 
@@ -42,6 +43,9 @@ def flow(
         str | None, typer.Option(help="Edges of regions: exact (parts of a pixel; by itself) or snapped.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+    distributed: Distributed = None,
+    scheduler: Scheduler = None,
+    shard: Shard = None,
 ) -> None:
     """Compute onset-to-apex flow and optical strain, cut the four regions and write the feature file.
 
@@ -50,6 +54,7 @@ def flow(
     Example: merprep flow --preset steady
     """
     from merprep import stages
+    from merprep.engines import open_engine
 
     given: dict[str, Any] = {
         "method": method,
@@ -64,7 +69,12 @@ def flow(
     }
     config = out.study.flow_config(preset=preset, **given)
     how = out.study.running("flow", device=device, jobs=jobs)
-    path, report = stages.flow(out.workspace, config, jobs=how.jobs, device=how.device, progress=out.progress())
-    out.stage(report, then="merprep train --preset sanity")
-    out.document({"features": str(path), "counts": report.counts(), "skipped": report.reasons("skipped"),
-                  "failed": report.reasons("failed")})  # fmt: skip
+    options: dict[str, Any] = {"jobs": how.jobs, "device": how.device, "progress": out.progress()}
+    with open_engine(distributed, scheduler, jobs=how.jobs) as workers:
+        if shard is None:
+            _, report = stages.flow(out.workspace, config, workers=workers, **options)
+        else:
+            report = stages.flow_shard(out.workspace, shard, config=config, workers=workers, **options)
+    out.stage(report, then="merprep train --preset sanity" if shard is None else "merprep merge")
+    out.document({"features": next(iter(report.outputs), None), "counts": report.counts(),
+                  "skipped": report.reasons("skipped"), "failed": report.reasons("failed")})  # fmt: skip

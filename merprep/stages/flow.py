@@ -54,6 +54,12 @@ if TYPE_CHECKING:
 _STILL = "{} and {} are the same frame: its flow is zero"
 
 
+class NothingComputedError(StoreError):
+    """Not one clip could be computed; `outcomes` says of each why."""
+
+    outcomes: tuple[Outcome, ...] = ()
+
+
 @dataclass(frozen=True)
 class _Task:
     """What a clip's features are made from, or why they are not made."""
@@ -373,11 +379,13 @@ def _noted(clip: Clip, outcome: Outcome, settings: FlowConfig) -> Outcome:
     )
 
 
-def _nothing(final: Path, outcomes: Mapping[str, Outcome]) -> StoreError:
+def _nothing(final: Path, outcomes: Mapping[str, Outcome]) -> NothingComputedError:
     reasons = sorted({outcome.reason for outcome in outcomes.values()} - {KEPT})
-    return StoreError(
+    error = NothingComputedError(
         "Not one clip could be computed, so no feature file was written",
         where=str(final),
         found=f"{len(outcomes)} clips; " + " | ".join(reasons[:3]) if outcomes else "a manifest without clips",
         mend="see the reasons; `merprep align` names them for each clip",
     )
+    error.outcomes = tuple(outcomes.values())
+    return error
