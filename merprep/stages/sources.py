@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from merprep.features import FlowConfig
 from merprep.progress import Progress
 from merprep.records import Clip, StageReport
-from merprep.stages.align import Frames, align
+from merprep.stages.align import align
+from merprep.stages.align_clip import Frames
 from merprep.stages.temporal import temporal, temporal_path
 from merprep.store.aligned import open_aligned
 from merprep.store.manifest import Manifest, read_manifest
