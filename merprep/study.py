@@ -239,7 +239,7 @@ _TEMPLATE = """\
 backend = "auto"
 
 [flow]
-preset = "default"               # default, steady, fast, opencv, ststnet, htnet-casme3; then any field of its settings
+preset = "default"               # default, still, steady, fast, opencv, ststnet, htnet-casme3; then any of its fields
 
 [train]
 model = "htnet"

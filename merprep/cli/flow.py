@@ -14,7 +14,7 @@ def flow(
     out: Output,
     preset: Annotated[
         str | None,
-        typer.Option(help="default, steady, fast, opencv, ststnet or htnet-casme3; the options below go before it."),
+        typer.Option(help="default, still, steady, fast, opencv, ststnet or htnet-casme3; the options below go first."),
     ] = None,
     method: Annotated[
         str | None, typer.Option(help="tvl1, farneback, dis, opencv-tvl1, opencv-deepflow, opencv-rlof or raft.")
@@ -30,7 +30,7 @@ def flow(
     pair: Annotated[str | None, typer.Option(help="onset-apex or apex-offset.")] = None,
     average: Annotated[int | None, typer.Option(help="Frames averaged on each side of both, against noise.")] = None,
     head_motion: Annotated[
-        str | None, typer.Option(help="none, similarity or affine: the motion of the head that is removed.")
+        str | None, typer.Option(help="none, similarity (by itself) or affine: the motion of the head that is removed.")
     ] = None,
     mask_eyes: Annotated[
         bool | None, typer.Option("--mask-eyes/--no-mask-eyes", help="No flow on eyes and lids.")
@@ -51,7 +51,7 @@ def flow(
 
     Faces that are not aligned yet are aligned first.
 
-    Example: merprep flow --preset steady
+    Example: merprep flow --size 56 --channels u,v,strain,magnitude
     """
     from merprep import stages
     from merprep.engines import open_engine

@@ -38,12 +38,13 @@ class FlowConfig(StageConfig):
     average : int
         How many frames on each side of both are averaged with them, against noise; needs every frame aligned.
     head_motion : {"none", "similarity", "affine"}
-        The motion of the head that is fitted to the face without eyes and mouth, and removed.
+        The motion of the head that is fitted to the face without eyes and mouth, and removed. Turning, nearing and
+        shifting; or any linear map, which also follows small turns out of the plane.
     mask_eyes : bool
         Whether flow is set to zero on the eyes and their lids, where it shows blinks and gaze.
-    regions : dict of str to RegionTable
     temporal : TemporalSteps, optional
         What is done to the frames in time before; None leaves them as the camera took them.
+    regions : dict of str to RegionTable
         Region sets beside the two that every file has; given by their names (`region_tables`), they are filled in,
         so that they stand in the file and count for its id.
     region_edges : {"exact", "snapped"}
@@ -63,10 +64,10 @@ class FlowConfig(StageConfig):
     channels: tuple[str, ...] = Field(default=("u", "v", "strain"), min_length=1)
     pair: Literal["onset-apex", "apex-offset"] = "onset-apex"
     average: int = Field(default=0, ge=0, le=20)
-    head_motion: Literal["none", "similarity", "affine"] = "none"
+    head_motion: Literal["none", "similarity", "affine"] = "similarity"
     mask_eyes: bool = False
-    regions: dict[str, RegionTable] = Field(default_factory=dict)
     temporal: TemporalSteps | None = None
+    regions: dict[str, RegionTable] = Field(default_factory=dict)
     region_edges: Edges = "exact"
 
     @property

@@ -8,7 +8,7 @@ from merprep.errors import ConfigError, UnknownNameError
 from merprep.features.config import FlowConfig
 from merprep.manifest_data import load_table, table_names
 
-_ORDER = ("default", "steady", "fast", "opencv", "ststnet", "htnet-casme3")
+_ORDER = ("default", "still", "steady", "fast", "opencv", "ststnet", "htnet-casme3")
 
 
 def flow_presets() -> dict[str, str]:
@@ -17,7 +17,7 @@ def flow_presets() -> dict[str, str]:
     Examples
     --------
     >>> list(flow_presets())
-    ['default', 'steady', 'fast', 'opencv', 'ststnet', 'htnet-casme3']
+    ['default', 'still', 'steady', 'fast', 'opencv', 'ststnet', 'htnet-casme3']
     """
     names = table_names("flow")
     ordered = [name for name in _ORDER if name in names] + [name for name in names if name not in _ORDER]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +11,13 @@ from numpy.typing import NDArray
 from merprep.records import Clip
 
 Frames = NDArray[np.float32]
-Field = NDArray[np.float32]
+Field = TypeVar("Field")
 
 # 512 faces of 224 px and their flow take 400 MB here and 2.5 GB on a GPU; larger batches gain nothing.
 AT_ONCE = 512
 
 
-class FieldsAhead:
+class FieldsAhead(Generic[Field]):
     """The field of a clip, computed together with those of the clips that come after it.
 
     A clip whose frames cannot be read is left out of a batch; its error is raised when its turn comes, so that it
@@ -27,9 +28,9 @@ class FieldsAhead:
     clips : sequence of Clip
         All that will be asked for, in that order.
     read : callable
-        From a clip to its onset and apex, (2, H, W) float32, grey.
+        From a clip to its planes, (K, H, W) float32: onset and apex, and what else is needed.
     compute : callable
-        From onsets and apices, (N, H, W) each, to N fields.
+        From the planes, (N, H, W) each, to N fields.
     at_once : int
         The largest number of clips in a batch.
 
@@ -49,7 +50,7 @@ class FieldsAhead:
         self,
         clips: Sequence[Clip],
         read: Callable[[Clip], Frames],
-        compute: Callable[[Frames, Frames], Sequence[Field] | NDArray[np.float32]],
+        compute: Callable[..., Sequence[Field]],
         *,
         at_once: int = AT_ONCE,
     ) -> None:
@@ -77,4 +78,4 @@ class FieldsAhead:
             if frames.shape == pairs[clip.id].shape:
                 pairs[following.id] = frames
         stacked = np.stack(list(pairs.values()))
-        self._ready = dict(zip(pairs, self._compute(stacked[:, 0], stacked[:, 1]), strict=True))
+        self._ready = dict(zip(pairs, self._compute(*np.moveaxis(stacked, 1, 0)), strict=True))

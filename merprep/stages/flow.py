@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.faces import region_points
-from merprep.faces.outlines import eyes_mask, rigid_mask
+from merprep.faces.outlines import eyes_mask
 from merprep.features import (
     ANATOMICAL,
     PUBLISHED,
@@ -30,14 +30,14 @@ from merprep.features import (
     shrunk,
     unit_of,
 )
-from merprep.flow import estimator, to_grey
-from merprep.flow.checks import checked_pair, resolved_device
+from merprep.flow import estimator
+from merprep.flow.checks import resolved_device
 from merprep.flow.devices import device_name
-from merprep.flow.steady import steady_fields
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.ahead import FieldsAhead
 from merprep.stages.align import Frames, align
+from merprep.stages.fields import ClipField, field_of, fields_ahead, seen_at
 from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
@@ -159,14 +159,7 @@ class _Run:
         """Return the work on one clip; `pending` are those that it will be called for, in their order."""
         if self.device == "cpu" or self.workers is not None:
             return partial(flow_clip, source=self.source, config=self.settings, device=self.device)
-        engine = estimator(self.settings.method, **self.settings.parameters).on(self.device)
-        if self.settings.head_motion != "none":
-            return partial(flow_clip, source=self.source, config=self.settings, device=self.device)
-        ahead = FieldsAhead(
-            pending,
-            partial(_frames, source=self.source, config=self.settings),
-            lambda onset, apex: engine.fields(*checked_pair(onset, apex)),
-        )
+        ahead = fields_ahead(pending, source=self.source, config=self.settings, device=self.device)
         return partial(flow_clip, source=self.source, config=self.settings, ahead=ahead)
 
 
@@ -232,7 +225,7 @@ def _kept(final: Path, tasks: Mapping[str, _Task]) -> set[str]:
 
 
 def flow_clip(
-    clip: Clip, *, source: Path, config: FlowConfig, ahead: FieldsAhead | None = None, device: str = "cpu"
+    clip: Clip, *, source: Path, config: FlowConfig, ahead: FieldsAhead[ClipField] | None = None, device: str = "cpu"
 ) -> Arrays:
     """Compute the features of one clip from the file of aligned faces; runs in a worker process.
 
@@ -245,39 +238,13 @@ def flow_clip(
     """
     with open_aligned(source) as file:
         landmarks, scheme = file.landmarks(clip.id), file.scheme
-    # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
-    seen = ((landmarks + 0.5) * (config.working_size / config.align.size) - 0.5).astype(np.float32)
-    head = None
-    if ahead is None:
-        field, head = _field(_frames(clip, source=source, config=config), seen, scheme, config, device)
-    else:
-        field = ahead(clip)
+    seen = seen_at(landmarks, config)
+    found = ahead(clip) if ahead else field_of(clip, source=source, config=config, device=device)
+    field = found.flow
     if config.mask_eyes:
         field = np.where(eyes_mask(seen, scheme, config.working_size), np.float32(0), field)
     made = features_of(field, five_points(region_points(seen, scheme)), landmarks, config)
-    return replace(made, head=head).arrays()
-
-
-def _field(
-    frames: NDArray[np.float32], landmarks: NDArray[np.float32], scheme: str, config: FlowConfig, device: str
-) -> tuple[NDArray[np.float32], NDArray[np.float64] | None]:
-    """Return the field, and the motion of the head that was removed from it, if any."""
-    engine = estimator(config.method, **config.parameters).on(device)
-    onset, apex = checked_pair(frames[0], frames[1])
-    if config.head_motion == "none":
-        return np.asarray(engine.fields(onset, apex, threads=1)[0]), None
-    region = rigid_mask(landmarks, scheme, frames.shape[-1])[np.newaxis]
-    fields, heads = steady_fields(engine, onset, apex, config.head_motion, region=region, threads=1)
-    return np.asarray(fields[0]), heads[0]
-
-
-def _frames(clip: Clip, *, source: Path, config: FlowConfig) -> NDArray[np.float32]:
-    """Return the grey frames before and after the motion, (2, S, S); each may be an average of several."""
-    with open_aligned(source) as file:
-        frames = key_frames(clip, config, file.numbers(clip.id))
-        both = [to_grey(file.frames(clip.id, numbers)) for numbers in (frames.first, frames.second)]
-    averaged = np.stack([images.mean(axis=0, dtype=np.float32) for images in both])
-    return averaged if config.flow_size is None else area_average(averaged, config.flow_size)
+    return replace(made, head=found.head).arrays()
 
 
 def features_of(

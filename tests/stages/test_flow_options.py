@@ -44,7 +44,7 @@ def test_every_preset_makes_a_file_that_says_so(study: Workspace, name: str) -> 
 
 def test_presets_can_be_changed_and_wrong_ones_are_refused() -> None:
     assert flow_preset("opencv", size=56).size == 56
-    assert flow_preset("ststnet", method="tvl1") == FlowConfig()
+    assert flow_preset("ststnet", method="tvl1") == FlowConfig(head_motion="none")
     with pytest.raises(UnknownNameError, match="stedy"):
         flow_preset("stedy")
     with pytest.raises(ConfigError, match="stored size"):
@@ -52,7 +52,7 @@ def test_presets_can_be_changed_and_wrong_ones_are_refused() -> None:
 
 
 def test_without_head_motion_less_is_left_at_the_edge_of_the_face(study: Workspace) -> None:
-    kept, _ = _maps(study, FlowConfig(channels=("u", "v")))
+    kept, _ = _maps(study, FlowConfig(channels=("u", "v"), head_motion="none"))
     removed, _ = _maps(study, FlowConfig(channels=("u", "v"), head_motion="similarity"))
     rim = np.ones((28, 28), bool)
     rim[3:-3, 3:-3] = False
@@ -102,7 +102,7 @@ def test_apex_to_offset_runs_back(study: Workspace) -> None:
 
 
 def test_averaged_frames_are_those_around_both(study: Workspace) -> None:
-    maps, config = _maps(study, FlowConfig(average=1, size=224, channels=("u", "v")))
+    maps, config = _maps(study, FlowConfig(average=1, size=224, channels=("u", "v"), head_motion="none"))
     with open_aligned(study.aligned_path(config.align.config_id())) as file:
         clip = file.records()[0]
         assert clip.onset is not None
