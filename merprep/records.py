@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Literal
+from typing import Literal, TypeVar
 
 from merprep.errors import UsageError
 
 ApexSource = Literal["annotated", "errata", "midpoint", "spotted", "none"]
 Status = Literal["ok", "excluded"]
+T = TypeVar("T")
 _FIRST = "?first="
 
 
@@ -171,6 +173,21 @@ def person_of(namespace: str, subject: str) -> str:
     return f"{namespace}:{int(digits[-1])}" if digits else f"{namespace}:{subject.strip().lower()}"
 
 
+def repeated(items: Sequence[T], name: Callable[[T], str]) -> list[str]:
+    """Return the names that several items have.
+
+    Examples
+    --------
+    >>> repeated(["a", "b", "A"], str.lower)
+    ['a']
+    """
+    # Numbers first: a hundred thousand names that are all different need not be kept to know it.
+    hashes = sorted(hash(name(item)) for item in items)
+    if all(one != other for one, other in pairwise(hashes)):
+        return []
+    return [text for text, count in Counter(name(item) for item in items).items() if count > 1]
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What one stage did with one clip.
@@ -203,7 +220,7 @@ class StageReport:
     next_step: str = ""
 
     def __post_init__(self) -> None:
-        twice = [name for name, n in Counter(outcome.clip_id for outcome in self.outcomes).items() if n > 1]
+        twice = repeated(self.outcomes, lambda outcome: outcome.clip_id)
         if twice:
             raise UsageError(f"A clip is counted twice by the stage {self.stage}", where=", ".join(twice[:5]))
 

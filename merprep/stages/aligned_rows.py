@@ -56,4 +56,4 @@ def gather(finished: FinishedFaces, header: AlignedHeader, done: Sequence[Clip])
 
 def _says(final: Path, clips: Sequence[Clip]) -> bool:
     with open_aligned(final) as file:
-        return file.records() == list(clips)
+        return file.says(clips)

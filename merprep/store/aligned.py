@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_file import ClipFile, write_provenance
+from merprep.store.clip_file import ClipFile, open_hdf5, write_provenance
 from merprep.store.clip_table import write_clip_table
 from merprep.store.workspace import written_whole
 
@@ -149,7 +149,7 @@ def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, 
         Where there is nothing to write, or the file cannot be written.
     """
     clips: list[tuple[Clip, str]] = []
-    with written_whole(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
+    with written_whole(path) as temporary, open_hdf5(temporary, "w") as file:
         write_provenance(file, header)
         file.attrs["scheme"] = header.scheme
         for clip, faces in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -27,7 +27,7 @@ def write_clip_table(file: h5py.File, clips: list[tuple[Clip, str]]) -> None:
         values = [digest if name == "digest" else _text(getattr(clip, name)) for clip, digest in clips]
         group.create_dataset(name, data=np.array(values, dtype=object), dtype=text, track_times=False)
     for name in _INTEGERS:
-        numbers = [-1 if getattr(clip, name) is None else getattr(clip, name) for clip, _ in clips]
+        numbers = [_number(clip, name) for clip, _ in clips]
         group.create_dataset(name, data=np.array(numbers, dtype="i8"), track_times=False)
     rates = [np.nan if clip.fps is None else clip.fps for clip, _ in clips]
     group.create_dataset("fps", data=np.array(rates, dtype="f8"), track_times=False)
@@ -49,12 +49,40 @@ def read_clip_table(file: h5py.File) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def clip_of(row: Mapping[Any, Any]) -> Clip:
-    """Turn a row of the table into a record (without its frames)."""
-    values: dict[str, Any] = {item.name: row[item.name] for item in fields(Clip) if item.name in row}
+def table_says(file: h5py.File, clips: Sequence[Clip]) -> bool:
+    """Whether the rows are those of `clips` (without their frames), in that order; one column is held at a time."""
+    group = file["clips"]
+    if len(group["id"]) != len(clips):
+        return False
+    for name in _TEXTS:
+        if name != "digest" and group[name].asstr()[:].tolist() != [_text(getattr(clip, name)) for clip in clips]:
+            return False
     for name in _INTEGERS:
-        values[name] = None if pd.isna(values[name]) else int(values[name])
-    values["fps"] = None if np.isnan(row["fps"]) else float(row["fps"])
-    for name in ("errata", "notes"):
-        values[name] = tuple(part for part in values[name].split("; ") if part)
-    return Clip(**values)
+        if group[name][:].tolist() != [_number(clip, name) for clip in clips]:
+            return False
+    rates = np.array([np.nan if clip.fps is None else clip.fps for clip in clips])
+    return bool(np.array_equal(group["fps"][:], rates, equal_nan=True))
+
+
+def _number(clip: Clip, name: str) -> int:
+    value = getattr(clip, name)
+    return -1 if value is None else int(value)
+
+
+def records_of(table: pd.DataFrame) -> list[Clip]:
+    """Turn the rows of a table into records (without their frames); equal texts are held once."""
+    names = [item.name for item in fields(Clip) if item.name in table]
+    shared: dict[str, str] = {}
+    columns = [_values(table[name], name, shared) for name in names]
+    return [Clip(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pd.Series[Any], name: str, shared: dict[str, str]) -> list[Any]:
+    if name in _INTEGERS:
+        return [None if missing else int(value) for value, missing in zip(column, column.isna(), strict=True)]
+    if name == "fps":
+        return [None if np.isnan(value) else float(value) for value in column]
+    texts = [shared.setdefault(value, value) for value in column]
+    if name in ("errata", "notes"):
+        return [tuple(part for part in text.split("; ") if part) for text in texts]
+    return texts

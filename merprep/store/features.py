@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_file import ClipFile, write_provenance
+from merprep.store.clip_file import ClipFile, open_hdf5, write_provenance
 from merprep.store.clip_table import write_clip_table
 from merprep.store.workspace import written_whole
 
@@ -133,7 +133,7 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
     first = next(stream, None)
     if first is None or count < 1:
         raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
-    with written_whole(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as file:
+    with written_whole(path) as temporary, open_hdf5(temporary, "w") as file:
         write_provenance(file, header)
         _create_datasets(file, header, first[1], count)
         clips: list[tuple[Clip, str]] = []

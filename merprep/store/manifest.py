@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -16,7 +14,7 @@ import pandas as pd
 
 from merprep.config import short_hash
 from merprep.errors import StoreError, UsageError
-from merprep.records import Clip, FrameSet
+from merprep.records import Clip, FrameSet, repeated
 from merprep.store.provenance import versions
 from merprep.store.workspace import Workspace, written_whole
 
@@ -29,6 +27,7 @@ COLUMNS = (
 )  # fmt: skip
 _INTEGERS = ("onset", "apex", "offset")
 _LISTS = ("errata", "notes")
+_SHARED = tuple(name for name in COLUMNS if name not in ("id", "clip", "frames", "frame_numbers"))
 _LIST_SEPARATOR = "; "
 _LONGEST_CELL = 1 << 24
 
@@ -55,7 +54,7 @@ class Manifest:
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        twice = [name for name, n in Counter(clip.id for clip in self.clips).items() if n > 1]
+        twice = repeated(self.clips, lambda clip: clip.id)
         if twice:
             raise StoreError("Two clips of the manifest have the same id", where=", ".join(twice[:5]))
 
@@ -164,34 +163,41 @@ def read_manifest(workspace: Workspace) -> Manifest:
             mend="run `merprep ingest DATABASE ROOT` first, or point --workspace to where you did",
         )
     sidecar = _read_sidecar(workspace)
-    text = workspace.manifest_path.read_text(encoding="utf-8")
-    reader = csv.DictReader(io.StringIO(text))
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or [])]
-    if missing:
-        raise StoreError(
-            "The manifest lacks columns",
-            where=str(workspace.manifest_path),
-            expected=", ".join(missing),
-            found=", ".join(reader.fieldnames or []),
-            mend="restore the file, or run `merprep ingest` again",
-        )
-    clips = tuple(_clip_of(row, line, workspace.manifest_path) for line, row in _rows(reader, workspace))
+    shared: dict[str, Any] = {}
+    clips = tuple(_clip_of(row, line, workspace.manifest_path, shared) for line, row in _rows(workspace.manifest_path))
     return Manifest(clips, sidecar.get("sources", {}))
 
 
-def _rows(reader: csv.DictReader[str], workspace: Workspace) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows with their lines; a clip with many gaps has a longer cell than the csv module takes unasked."""
     before = csv.field_size_limit(_LONGEST_CELL)
+    line = 1
     try:
-        yield from enumerate(reader, start=2)
-    except csv.Error as error:
+        with path.open(encoding="utf-8", newline="") as stream:
+            reader = csv.DictReader(stream)
+            _check_columns(reader.fieldnames or [], path)
+            for line, row in enumerate(reader, start=2):
+                yield line, row
+    except (csv.Error, OSError, UnicodeDecodeError) as error:
         raise StoreError(
             f"The manifest cannot be read: {error}",
-            where=f"{workspace.manifest_path}, line {reader.line_num}",
+            where=f"{path}, line {line}",
             mend="restore the file, or run `merprep ingest` again",
         ) from error
     finally:
         csv.field_size_limit(before)
+
+
+def _check_columns(names: Sequence[str], path: Path) -> None:
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise StoreError(
+            "The manifest lacks columns",
+            where=str(path),
+            expected=", ".join(missing),
+            found=", ".join(names),
+            mend="restore the file, or run `merprep ingest` again",
+        )
 
 
 def read_manifest_or_empty(workspace: Workspace) -> Manifest:
@@ -211,21 +217,19 @@ def recorded_digest(workspace: Workspace) -> str:
 
 
 def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
-    """Write the table and its sidecar, each whole or not at all."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_row_of(clip) for clip in manifest.clips)
+    """Write the table and its sidecar, both whole or neither: both are on the disk before one gets its name."""
     sidecar = {
         "schema_version": SCHEMA_VERSION,
         "created_with": versions(),
         "digest": manifest.digest(),
         "sources": manifest.sources,
     }
-    with written_whole(workspace.sidecar_path) as temporary:
-        temporary.write_text(json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    with written_whole(workspace.manifest_path) as temporary:
-        temporary.write_text(buffer.getvalue(), encoding="utf-8", newline="")
+    with written_whole(workspace.manifest_path) as table, written_whole(workspace.sidecar_path) as about:
+        with table.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(_row_of(clip) for clip in manifest.clips)
+        about.write_text(json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _read_sidecar(workspace: Workspace) -> dict[str, Any]:
@@ -260,15 +264,21 @@ def _row_of(clip: Clip) -> dict[str, Any]:
     return row
 
 
-def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
+def _clip_of(row: dict[str, str], line: int, path: Path, shared: dict[str, Any]) -> Clip:
+    """Turn a row into a record; texts and frame numbers that other rows have too are held once, in `shared`."""
     try:
-        values: dict[str, Any] = {name: row[name] for name in COLUMNS if name not in ("id", "frames", "frame_numbers")}
-        values["frames"] = FrameSet.parse(_below_root(row["frames"]), row["frame_numbers"])
+        values: dict[str, Any] = {name: shared.setdefault(row[name], row[name]) for name in _SHARED}
+        values["clip"] = row["clip"]
+        pattern, ranges = _below_root(row["frames"]), "numbers " + row["frame_numbers"]
+        if ranges not in shared:
+            shared[ranges] = FrameSet.parse("", row["frame_numbers"]).numbers
+        values["frames"] = FrameSet(pattern, shared[ranges])
         for name in _INTEGERS:
             values[name] = int(row[name]) if row[name] else None
         values["fps"] = float(row["fps"]) if row["fps"] else None
         for name in _LISTS:
-            values[name] = tuple(part for part in row[name].split(_LIST_SEPARATOR) if part)
+            parts = tuple(part for part in row[name].split(_LIST_SEPARATOR) if part)
+            values[name] = shared.setdefault("parts " + row[name], parts)
         return Clip(**values)
     except (ValueError, TypeError, AttributeError) as error:
         raise StoreError(
