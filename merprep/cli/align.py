@@ -35,6 +35,9 @@ def align(
     ] = None,
     refine: Annotated[str | None, typer.Option(help="ecc takes the head's motion out of each frame; none.")] = None,
     landmarks: Annotated[Path | None, typer.Option(help="CSV of landmarks, for --backend precomputed.")] = None,
+    check_frames: Annotated[
+        bool, typer.Option("--check-frames", help="Look for the face in every frame; name those that have lost it.")
+    ] = False,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
     distributed: Distributed = None,
     scheduler: Scheduler = None,
@@ -55,7 +58,8 @@ def align(
         landmarks=landmarks and str(landmarks),
     )
     how = out.study.running("align", frames=frames and frames.value, device=device, jobs=jobs)
-    options: dict[str, Any] = {"frames": how.frames, "jobs": how.jobs, "device": how.device, "progress": out.progress()}
+    options: dict[str, Any] = {"frames": how.frames, "jobs": how.jobs, "device": how.device, "progress": out.progress(),
+                               "check": check_frames}  # fmt: skip
     with open_engine(distributed, scheduler, jobs=how.jobs) as workers:
         if shard is None:
             report = stages.align(out.workspace, config, workers=workers, **options)

@@ -27,6 +27,7 @@ from merprep.cli import (
     run,
     show,
     spot,
+    temporal,
     verify,
 )
 from merprep.cli import train as train_commands
@@ -60,6 +61,7 @@ add_command(app, verify.verify, panel=_PREPARE)
 add_command(app, cite.cite, panel=_PREPARE)
 add_command(app, align.align, panel=_FEATURES)
 add_command(app, spot.spot, panel=_FEATURES)
+add_command(app, temporal.temporal, panel=_FEATURES)
 add_command(app, flow.flow, panel=_FEATURES)
 add_command(app, merge.merge, panel=_FEATURES)
 app.add_typer(imports.app, name="import", rich_help_panel=_FEATURES)

@@ -1,4 +1,4 @@
-"""What runs a stage over all clips: ingest, verify, align, spot, flow, import, export, merge."""
+"""What runs a stage over all clips: ingest, verify, align, spot, temporal, flow, import, export, merge."""
 
 from merprep.stages.align import align
 from merprep.stages.exports import export
@@ -8,6 +8,7 @@ from merprep.stages.ingest import IngestResult, ingest
 from merprep.stages.merge import MergeResult, merge
 from merprep.stages.shards import align_shard, flow_shard
 from merprep.stages.spot import spot
+from merprep.stages.temporal import temporal
 from merprep.stages.verify import VerifyResult, verify
 
 __all__ = [
@@ -23,5 +24,6 @@ __all__ = [
     "ingest",
     "merge",
     "spot",
+    "temporal",
     "verify",
 ]

@@ -24,7 +24,7 @@ from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedFile, AlignedHeader, open_aligned
 from merprep.store.manifest import Manifest, read_manifest
 from merprep.store.parts import Arrays, Parts
-from merprep.store.workspace import Workspace
+from merprep.store.workspace import Workspace, safe_name
 from merprep.temporal.steps import TemporalConfig, TemporalPlan, TemporalSteps, apply_steps, temporal_plan
 
 if TYPE_CHECKING:
@@ -117,7 +117,6 @@ def temporal(
         tuple(outcomes[clip.id] for clip in clips),
         time.perf_counter() - started,
         (str(final),) if done else (),
-        f"merprep flow --temporal {config.config_id()}",
     )
     return keep_account(workspace, report)
 
@@ -125,6 +124,24 @@ def temporal(
 def temporal_path(workspace: Workspace, config: TemporalConfig) -> Path:
     """Return the file of aligned faces that the stage writes; its name says that it is not the camera's frames."""
     return workspace.folder / "aligned" / f"temporal-{config.config_id()}.h5"
+
+
+def read_temporal_config(workspace: Workspace, config_id: str) -> TemporalConfig:
+    """Return the settings that a file of the temporal stage was made with.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    config_id : str
+        As the stage's file has it in its name.
+
+    Raises
+    ------
+    StoreError
+        Where there is no such file.
+    """
+    with open_aligned(workspace.folder / "aligned" / f"temporal-{safe_name(config_id)}.h5") as file:
+        return TemporalConfig.read(file.config, where=str(file.path))
 
 
 def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None, steps: TemporalSteps) -> _Task:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,8 +99,7 @@ def test_a_second_run_keeps_everything_and_another_apex_is_made_again(study: Wor
 
 
 def test_an_interrupted_run_continues(study: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from merprep.stages import temporal as module
-
+    module = sys.modules["merprep.stages.temporal"]  # its name in the package is that of the function
     config = TemporalConfig(align=ALIGN, length=7)
     asked: list[str] = []
 
