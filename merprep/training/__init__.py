@@ -2,7 +2,8 @@
 
 from merprep.training.comparison import Comparison, compare_runs
 from merprep.training.dataset import FeatureDataset, Labelling
-from merprep.training.final import predict
+from merprep.training.final import FinalModel, read_final
+from merprep.training.predicting import predict, scores_of_new
 from merprep.training.recipe import Augmentation, Recipe
 from merprep.training.result import TrainResult
 from merprep.training.run import run_name, train
@@ -14,6 +15,7 @@ __all__ = [
     "Augmentation",
     "Comparison",
     "FeatureDataset",
+    "FinalModel",
     "Labelling",
     "Recipe",
     "Selection",
@@ -23,7 +25,9 @@ __all__ = [
     "inner_epoch",
     "oracle_epoch",
     "predict",
+    "read_final",
     "read_run",
     "run_name",
+    "scores_of_new",
     "train",
 ]

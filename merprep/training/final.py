@@ -1,112 +1,126 @@
-"""After the folds: a network fitted on everybody, kept without pickle, and its predictions for new clips."""
+"""After the folds: a model fitted on everybody, kept without pickle.
+
+A network keeps its weights. A baseline keeps the inputs and labels that it was fitted on, from which it is fitted again
+each time: that takes seconds, and a support vector machine has no other format than pickle.
+"""
 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from merprep.errors import ModelError, TrainingError
-from merprep.models import build_preset
+from merprep.errors import TrainingError
 from merprep.models.presets import Preset
+from merprep.store.features import open_features
 from merprep.store.workspace import written_whole
-from merprep.training.fit import probabilities
 from merprep.training.job import Clips, Plan, train_network
 from merprep.training.normalising import Normaliser, fit_normalising
-from merprep.training.preparing import attach, seen_at_once
-from merprep.training.sources import open_source, readable
 
 _NAME = "final.safetensors"
 
 
-def fit_final(plan: Plan, clips: Clips, folder: Path, seed: int = 0) -> Path:
+@dataclass(frozen=True)
+class FinalModel:
+    """What ``final.safetensors`` holds: tensors, and in its metadata everything needed to use them.
+
+    `shape` is that of one clip's input; `origin` says in which units the feature file was and how it was normalised;
+    `persons` and `ids` are those that the model was fitted on.
+    """
+
+    preset: Preset
+    classes: tuple[str, ...]
+    tensors: dict[str, Any] = field(repr=False)
+    shape: tuple[int, ...] = ()
+    scheme: str = ""
+    origin: dict[str, Any] = field(default_factory=dict)
+    persons: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+    normaliser: Normaliser | None = None
+
+    def about(self) -> dict[str, Any]:
+        """Return plain JSON values: the metadata."""
+        return {
+            "preset": self.preset.model_dump(mode="json"),
+            "classes": list(self.classes),
+            "clips": len(self.ids),
+            "shape": list(self.shape),
+            "scheme": self.scheme,
+            "origin": self.origin,
+            "persons": sorted(self.persons),
+            "ids": sorted(self.ids),
+            "normaliser": self.normaliser and self.normaliser.as_json(),
+        }
+
+
+def fit_final(
+    plan: Plan, clips: Clips, folder: Path, seed: int = 0, *, scheme: str = "", origin: dict[str, Any] | None = None
+) -> Path:
     """Fit on all clips and write ``final.safetensors`` with its configuration inside.
 
-    Raises
-    ------
-    ModelError
-        Where the model is a baseline, which has no weights to keep.
+    Parameters
+    ----------
+    scheme : str
+        The label scheme, by which the truth of new clips is told beside the prediction.
+    origin : dict, optional
+        See `origin_of`.
     """
     from safetensors.torch import save_file
 
-    if plan.recipe is None:
-        raise ModelError(f"{plan.preset.model} has no weights to keep", mend="train a network for a final fit")
     everybody = np.arange(len(clips.ids))
     normaliser = fit_normalising(plan.preset.input, clips.images, everybody)
     if normaliser is not None:
         clips = replace(clips, images=normaliser.apply(clips.images))
-    network, _ = train_network(plan, plan.recipe, clips, everybody, seed)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    about = {"preset": plan.preset.model_dump(mode="json"), "classes": list(plan.classes), "clips": len(clips.ids),
-             "normaliser": normaliser and normaliser.as_json()}  # fmt: skip
+    model = FinalModel(
+        plan.preset,
+        plan.classes,
+        _tensors(plan, clips, everybody, seed),
+        tuple(clips.images.shape[1:]),
+        scheme,
+        origin or {},
+        frozenset(clips.persons),
+        frozenset(clips.ids),
+        normaliser,
+    )
     with written_whole(folder / _NAME) as temporary:
-        save_file(tensors, temporary, metadata={"merprep": json.dumps(about)})
+        save_file(model.tensors, temporary, metadata={"merprep": json.dumps(model.about())})
     return folder / _NAME
 
 
-def predict(run_folder: str | Path, features: str | Path, *, device: str = "cpu") -> pd.DataFrame:
-    """Predict the clips of a feature file with a run's final network.
+def _tensors(plan: Plan, clips: Clips, everybody: NDArray[np.int64], seed: int) -> dict[str, Any]:
+    import torch
 
-    Parameters
-    ----------
-    run_folder : path-like
-        A run that was trained with ``final=True``.
-    features : path-like
-        A feature file with the channels and regions that the run's preset eats, or the file of aligned faces where it
-        sees pictures; labels are not needed.
+    if plan.recipe is None:
+        kept = {"images": np.ascontiguousarray(clips.images), "labels": np.ascontiguousarray(clips.labels)}
+        return {name: torch.from_numpy(values) for name, values in kept.items()}
+    network, _ = train_network(plan, plan.recipe, clips, everybody, seed)
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
 
-    Returns
-    -------
-    pandas.DataFrame
-        One row a clip: ``id, person, database, prediction, probability_<class>...``. Where clips cannot be read (no
-        apex), their prediction is empty, and a column ``reason`` says why.
+
+def origin_of(features: str | Path, preset: Preset) -> dict[str, Any]:
+    """Return what a feature file says of its values: units by channel, and how it was normalised."""
+    if preset.input.is_picture:
+        return {}
+    with open_features(features) as file:
+        units = dict(zip(file.channels, file.units, strict=True))
+        return {"units": {name: units[name] for name in preset.input.channels}, "normalisation": file.normalisation}
+
+
+def read_final(run_folder: str | Path) -> FinalModel:
+    """Read a run's final model; nothing in it is ever executed.
 
     Raises
     ------
     TrainingError
-        Where the run has no final network.
-    ModelError, StoreError
-        Where the feature file does not fit it.
+        Where there is none, or its file is damaged.
     """
-    network, preset, classes, normaliser = _load(Path(run_folder) / _NAME)
-    source = open_source(features, preset.input)
-    try:
-        rows, lacks = readable(source)
-        images: NDArray[Any] = source.read(rows) if rows else np.empty((0, 1), np.float32)
-        table = pd.DataFrame(
-            [{"id": clip.id, "person": clip.person, "database": clip.database} for clip in source.clips]
-        )
-    finally:
-        source.close()
-    chances = np.full((len(table), len(classes)), np.nan)
-    if rows:
-        if normaliser is not None:
-            images = normaliser.apply(images)
-        chances[rows] = _chances(network.to(device), images, preset, device)
-    table["prediction"] = [classes[row.argmax()] if place not in lacks else "" for place, row in enumerate(chances)]
-    for number, name in enumerate(classes):
-        table[f"probability_{name}"] = chances[:, number]
-    return table.assign(reason=[lacks.get(place, "") for place in range(len(table))]) if lacks else table
-
-
-def _chances(network: Any, images: NDArray[Any], preset: Preset, device: str) -> NDArray[np.float32]:
-    import torch
-
-    # Frames that are drawn at random are the same ones each time.
-    with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        torch.manual_seed(0)
-        seen = torch.from_numpy(images).to(device)
-        return cast("NDArray[np.float32]", probabilities(network, seen, seen_at_once(preset.input)).numpy())
-
-
-def _load(path: Path) -> tuple[Any, Preset, list[str], Normaliser | None]:
     from safetensors import SafetensorError, safe_open
 
+    path = Path(run_folder) / _NAME
     if not path.is_file():
         raise TrainingError(
             "The run has no final network",
@@ -118,10 +132,25 @@ def _load(path: Path) -> tuple[Any, Preset, list[str], Normaliser | None]:
         with safe_open(path, framework="pt") as stored:
             about = json.loads(stored.metadata()["merprep"])
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        return _model(about, tensors, path)
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise TrainingError(f"The final network cannot be read: {error}", where=str(path)) from error
-    preset = Preset.read(about["preset"], where=str(path))
-    network = attach(build_preset(preset, len(about["classes"])), preset.input)
-    network.load_state_dict(tensors)
+        raise TrainingError(
+            f"The final network cannot be read: {error}",
+            where=str(path),
+            mend="remove the file and train once more with --final; finished folds are kept",
+        ) from error
+
+
+def _model(about: dict[str, Any], tensors: dict[str, Any], path: Path) -> FinalModel:
     fitted = about.get("normaliser")
-    return network.eval(), preset, list(about["classes"]), Normaliser.of_json(fitted) if fitted else None
+    return FinalModel(
+        Preset.read(about["preset"], where=str(path)),
+        tuple(about["classes"]),
+        tensors,
+        tuple(about.get("shape", ())),
+        about.get("scheme", ""),
+        about.get("origin", {}),
+        frozenset(about.get("persons", ())),
+        frozenset(about.get("ids", ())),
+        Normaliser.of_json(fitted) if fitted else None,
+    )

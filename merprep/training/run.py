@@ -20,7 +20,7 @@ from merprep.store.whole import sweep
 from merprep.store.workspace import written_whole
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.device import resolve_device, workers
-from merprep.training.final import fit_final
+from merprep.training.final import fit_final, origin_of
 from merprep.training.folds import Fold, FoldResult, load_fold, split_of
 from merprep.training.job import Clips, Plan, run_fold
 from merprep.training.prepare import check_network, clips_of, config_of, notes_of
@@ -126,7 +126,7 @@ def train(
         tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
         results = _run(plan, tasks, clips, jobs, parameters, progress or Silent())
         if final:
-            fit_final(plan, clips, folder)
+            fit_final(plan, clips, folder, scheme=dataset.scheme, origin=origin_of(features, chosen))
         about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
         about |= {"subject_dependent": split.subject_dependent}
         return conclude(
