@@ -36,13 +36,13 @@ from merprep.flow.devices import device_name
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.ahead import FieldsAhead
-from merprep.stages.align import Frames, align
 from merprep.stages.fields import ClipField, field_of, fields_ahead, seen_at
 from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
+from merprep.stages.sources import FaceSource, face_source
 from merprep.stages.writing import one_writer
-from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, read_manifest, write_features
+from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, write_features
 from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedFile, open_aligned
 from merprep.store.manifest import Manifest
@@ -122,22 +122,20 @@ def flow(
     engine = estimator(settings.method, **settings.parameters)
     used = resolved_device(device, settings.method, engine.devices)
     engine = engine.on(used)
-    frames: Frames = "all" if settings.average else "key"
-    aligned = align(workspace, settings.align, frames=frames, jobs=jobs, progress=progress, workers=workers)
-    manifest = read_manifest(workspace)
-    source = workspace.aligned_path(settings.align.config_id())
-    tasks = _tasks(manifest, aligned, source, settings)
+    faces = face_source(workspace, settings, jobs=jobs, progress=progress, workers=workers)
+    manifest = faces.manifest
+    tasks = _tasks(faces, settings)
     final = workspace.features_path("flow", settings.config_id())
     engine.prepare()  # compiles once here rather than in every worker
-    run = _Run(source, settings, jobs, used, workers)
-    outcomes, kept, parts = _run(workspace, manifest, tasks, run, final, progress)
+    run = _Run(faces.path, settings, jobs, used, workers)
+    outcomes, kept, parts = _run(workspace, faces.clips, tasks, run, final, progress)
     done = [clip for clip in manifest.clips if outcomes[clip.id].state == "done"]
     if not done:
         raise _nothing(final, outcomes)
-    _gather(final, _header(settings, source, done, device_name(used)), done, _Finished(final, kept, parts, tasks))
+    _gather(final, _header(settings, faces.path, done, device_name(used)), done, _Finished(final, kept, parts, tasks))
     report = StageReport(
         "flow",
-        tuple(_noted(clip, outcomes[clip.id], settings) for clip in manifest.clips),
+        tuple(_noted(clip, outcomes[clip.id], settings) for clip in faces.clips),
         time.perf_counter() - started,
         (str(final),),
         "merprep train --preset sanity",
@@ -165,7 +163,7 @@ class _Run:
 
 def _run(
     workspace: Workspace,
-    manifest: Manifest,
+    clips: Sequence[Clip],
     tasks: Mapping[str, _Task],
     run: _Run,
     final: Path,
@@ -174,7 +172,7 @@ def _run(
     """Compute what is not there yet; clips that cannot be computed get their outcome without a worker."""
     parts = Parts(workspace.parts_folder(final))
     kept = _kept(final, tasks)
-    possible = [clip for clip in manifest.clips if tasks[clip.id].state == "done"]
+    possible = [clip for clip in clips if tasks[clip.id].state == "done"]
     digests = {clip.id: tasks[clip.id].digest for clip in possible}
     pending = [clip for clip in possible if clip.id not in kept and not parts.has(clip.id, digests[clip.id])]
     computed = run_clips(
@@ -196,11 +194,11 @@ def _run(
     return outcomes | computed, kept, parts
 
 
-def _tasks(manifest: Manifest, aligned: StageReport, source: Path, settings: FlowConfig) -> dict[str, _Task]:
-    states = {outcome.clip_id: outcome for outcome in aligned.outcomes}
+def _tasks(faces: FaceSource, settings: FlowConfig) -> dict[str, _Task]:
+    states = {outcome.clip_id: outcome for outcome in faces.report.outcomes}
     with ExitStack() as stack:
-        file = stack.enter_context(open_aligned(source)) if aligned.outputs else None
-        return {clip.id: _task(clip, states[clip.id], file, settings) for clip in manifest.clips}
+        file = stack.enter_context(open_aligned(faces.path)) if faces.report.outputs else None
+        return {clip.id: _task(clip, states[clip.id], file, settings) for clip in faces.clips}
 
 
 def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None, settings: FlowConfig) -> _Task:

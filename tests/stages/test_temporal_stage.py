@@ -9,10 +9,11 @@ import pytest
 
 from merprep.errors import ConfigError
 from merprep.faces import AlignConfig
-from merprep.stages import align, ingest
+from merprep.features import FlowConfig
+from merprep.stages import align, flow, ingest
 from merprep.stages.runner import KEPT
 from merprep.stages.temporal import temporal, temporal_path
-from merprep.store import Workspace, read_manifest, write_manifest
+from merprep.store import Workspace, open_features, read_manifest, write_manifest
 from merprep.store.aligned import open_aligned
 from merprep.synthetic import write_database
 from merprep.temporal import TemporalConfig, interpolate, magnify, sample_uniformly
@@ -117,6 +118,22 @@ def test_an_interrupted_run_continues(study: Workspace, monkeypatch: pytest.Monk
     report = temporal(study, config, jobs=1)
     assert len(asked) == 4
     assert [outcome.reason for outcome in report.outcomes] == [KEPT, "", ""]
+
+
+def test_flow_reads_the_new_file_like_any_other_and_keeps_the_rows_of_the_manifest(study: Workspace) -> None:
+    steps = {"magnify": {**SWELL, "fps": 200.0}, "length": 9, "method": "linear"}
+    plain, _ = flow(study, FlowConfig(align=ALIGN, channels=("u", "v", "magnitude")), jobs=1)
+    large, report = flow(study, FlowConfig(align=ALIGN, channels=("u", "v", "magnitude"), temporal=steps), jobs=1)
+    assert report.counts()["done"] == 3
+    with open_features(plain) as small, open_features(large) as big:
+        assert big.inputs["aligned"] == TemporalConfig(align=ALIGN, **steps).config_id()
+        assert big.clips["apex"].tolist() == small.clips["apex"].tolist()
+        assert big.features[:, 2].mean() > 1.5 * small.features[:, 2].mean()
+    assert (
+        flow(study, FlowConfig(align=ALIGN, channels=("u", "v", "magnitude"), temporal=steps), jobs=1)[1]
+        .outcomes[0]
+        .reason.endswith(KEPT)
+    )
 
 
 def test_nothing_asked_for_is_refused() -> None:
