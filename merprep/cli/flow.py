@@ -42,6 +42,9 @@ def flow(
     region_edges: Annotated[
         str | None, typer.Option(help="Edges of regions: exact (parts of a pixel; by itself) or snapped.")
     ] = None,
+    temporal: Annotated[
+        str | None, typer.Option(help="Frames made by `merprep temporal`, by the id that it printed.")
+    ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
     distributed: Distributed = None,
     scheduler: Scheduler = None,
@@ -67,6 +70,9 @@ def flow(
         "regions": regions,
         "region_edges": region_edges,
     }
+    if temporal is not None:
+        made = stages.read_temporal_config(out.workspace, temporal)
+        given |= {"align": made.align, "temporal": made.steps()}
     config = out.study.flow_config(preset=preset, **given)
     how = out.study.running("flow", device=device, jobs=jobs)
     options: dict[str, Any] = {"jobs": how.jobs, "device": how.device, "progress": out.progress()}

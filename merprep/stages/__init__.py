@@ -8,7 +8,7 @@ from merprep.stages.ingest import IngestResult, ingest
 from merprep.stages.merge import MergeResult, merge
 from merprep.stages.shards import align_shard, flow_shard
 from merprep.stages.spot import spot
-from merprep.stages.temporal import temporal
+from merprep.stages.temporal import read_temporal_config, temporal
 from merprep.stages.verify import VerifyResult, verify
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "import_htnet_features",
     "ingest",
     "merge",
+    "read_temporal_config",
     "spot",
     "temporal",
     "verify",
