@@ -75,9 +75,18 @@ def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | N
             return None
         optimistic = values.pop("optimistic")
         honest = Predictions(**values.pop("honest"))
-        return FoldResult(honest=honest, optimistic=Predictions(**optimistic) if optimistic else None, **values)
+        found = FoldResult(honest=honest, optimistic=Predictions(**optimistic) if optimistic else None, **values)
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return found if _is_whole(found) else None
+
+
+def _is_whole(result: FoldResult) -> bool:
+    """Whether every clip has a truth and a row of numbers."""
+    told = [result.honest, *([result.optimistic] if result.optimistic else [])]
+    rows = [np.asarray(part.probabilities, dtype=object) for part in told]
+    counts = {len(result.clips), len(result.truth), *(len(part) for part in rows)}
+    return len(counts) == 1 and all(part.ndim == 2 and np.isfinite(part.astype(float)).all() for part in rows)
 
 
 def split_of(
