@@ -23,7 +23,10 @@ def train(
     out: Output,
     model: Annotated[str | None, typer.Option(help="htnet (by itself), ststnet, svm, majority, …")] = None,
     preset: Annotated[str | None, typer.Option(help="published (hours, or a GPU), sanity (minutes), …")] = None,
-    features: Annotated[Path | None, typer.Option(help="A feature file; the newest where not given.")] = None,
+    features: Annotated[
+        Path | None,
+        typer.Option(help="Features (or aligned faces); the newest where not given."),
+    ] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
     scheme: Annotated[str | None, typer.Option(help="A label scheme by name, instead of --classes.")] = None,
     protocol: Annotated[str | None, typer.Option(help="loso (by itself): leave one person out.")] = None,
@@ -62,7 +65,7 @@ def train(
         final=final,
     )
     result = training.train(
-        table.features or out.workspace.latest_features(),
+        table.features or training.newest_input(out.workspace, table.model, table.preset),
         **table.arguments(),
         runs_folder=out.workspace.runs,
         progress=out.progress(),

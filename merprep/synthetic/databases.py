@@ -64,6 +64,7 @@ def write_database(
     frame_size: tuple[int, int] | None = None,
     frames: Frames = "all",
     n_frames: int = 24,
+    amplitude: float = 1.0,
     table: str | None = None,
     extra_folders: bool = False,
     seed: int = 0,
@@ -83,6 +84,8 @@ def write_database(
         One of its layouts, by the name that its description gives it; None is the first.
     subjects, clips_per_class, n_frames : int
         Of an invented database: persons, clips of each of the three classes a person, frames a clip.
+    amplitude : float
+        Length of an expression's longest displacement, px of the frame; a macro-expression moves by several pixels.
     annotations : path-like, optional
         A real coding sheet: every row of it is laid out, and the sheet is copied beside the frames. For SMIC, the
         table of the extended clips, which gives frame numbers.
@@ -132,7 +135,7 @@ def write_database(
     if "layouts" in disk(description.id):
         plans = placed(plans, description, place)
     frames_root = root / frames_folder(description, place)
-    plans = _fill(frames_root, plans, description, frames, frame_size, seed, progress or Silent())
+    plans = _fill(frames_root, plans, description, frames, frame_size, seed, amplitude, progress or Silent())
     sheets = _write_sheets(description, root, plans, given, version)
     if description.id == "smic":
         _write_non_micro(frames_root, plans)
@@ -176,6 +179,7 @@ def _fill(
     frames: Frames,
     size: tuple[int, int] | None,
     seed: int,
+    amplitude: float,
     progress: Progress,
 ) -> list[ClipPlan]:
     """Write the frames, and return the plans with the action units that were rendered."""
@@ -183,7 +187,7 @@ def _fill(
     progress.start(f"write {description.id}", len(plans))
     try:
         for group in _by_file(plans):
-            how: dict[str, Any] = {"frames": frames, "size": size, "seed": seed}
+            how: dict[str, Any] = {"frames": frames, "size": size, "seed": seed, "amplitude": amplitude}
             if group[0].frames.is_video:
                 shown = write_recording(root, group, description.image, **how)
             else:

@@ -20,7 +20,14 @@ _STUB_VIDEO = (64, 48)
 
 
 def write_clip(
-    root: Path, plan: ClipPlan, image: ImageSpec, *, frames: Frames, size: tuple[int, int] | None, seed: int
+    root: Path,
+    plan: ClipPlan,
+    image: ImageSpec,
+    *,
+    frames: Frames,
+    size: tuple[int, int] | None,
+    seed: int,
+    amplitude: float = 1.0,
 ) -> tuple[str, ...]:
     """Write the frames of one clip.
 
@@ -32,7 +39,7 @@ def write_clip(
     (root / plan.folder).mkdir(parents=True, exist_ok=True)
     rendered = _chosen(plan, frames)
     if plan.frames.is_video:
-        return write_recording(root, [plan], image, frames=frames, size=size, seed=seed)[0]
+        return write_recording(root, [plan], image, frames=frames, size=size, seed=seed, amplitude=amplitude)[0]
     suffix = Path(plan.file).suffix
     stub = stub_bytes(suffix, image.colour)
     for number in plan.frames.numbers:
@@ -42,7 +49,7 @@ def write_clip(
             _write(path, stub)
     if not rendered:
         return ()
-    clip = _render(plan, image, rendered, size or (image.width, image.height), seed)
+    clip = _render(plan, image, rendered, size or (image.width, image.height), seed, amplitude)
     for number in rendered:
         picture = clip.frame(_index(plan, number))
         _write(root / plan.frames.path(number), encode(picture, suffix))
@@ -60,7 +67,9 @@ def _chosen(plan: ClipPlan, frames: Frames) -> list[int]:
     return [number for number in present if number in wanted]
 
 
-def _render(plan: ClipPlan, image: ImageSpec, numbers: Iterable[int], size: tuple[int, int], seed: int) -> Any:
+def _render(
+    plan: ClipPlan, image: ImageSpec, numbers: Iterable[int], size: tuple[int, int], seed: int, amplitude: float
+) -> Any:
     from merprep.synthetic.render import render_clip
 
     length = max(plan.offset - plan.first + 1, 3)
@@ -73,6 +82,7 @@ def _render(plan: ClipPlan, image: ImageSpec, numbers: Iterable[int], size: tupl
         n_frames=length,
         apex=apex,
         size=size,
+        amplitude=amplitude,
         seed=plan.seed(seed),
         colour=image.colour,
         only=only,
@@ -87,7 +97,14 @@ def _index(plan: ClipPlan, number: int) -> int:
 
 
 def write_recording(
-    root: Path, plans: Sequence[ClipPlan], image: ImageSpec, *, frames: Frames, size: tuple[int, int] | None, seed: int
+    root: Path,
+    plans: Sequence[ClipPlan],
+    image: ImageSpec,
+    *,
+    frames: Frames,
+    size: tuple[int, int] | None,
+    seed: int,
+    amplitude: float = 1.0,
 ) -> list[tuple[str, ...]]:
     """Write one video file that holds one clip or several; frames that are not rendered are grey.
 
@@ -99,7 +116,9 @@ def write_recording(
     import cv2
 
     size = (size or (image.width, image.height)) if frames != "stub" else _STUB_VIDEO
-    clips = [_render(plan, image, rendered, size, seed) for plan in plans if (rendered := _chosen(plan, frames))]
+    clips = [
+        _render(plan, image, rendered, size, seed, amplitude) for plan in plans if (rendered := _chosen(plan, frames))
+    ]
     shown = {
         number: clip.frame(_index(plan, number))
         for plan, clip in zip(plans, clips, strict=False)

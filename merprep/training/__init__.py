@@ -8,6 +8,7 @@ from merprep.training.recipe import Augmentation, Recipe
 from merprep.training.result import TrainResult
 from merprep.training.run import run_name, train
 from merprep.training.selection import SELECTIONS, Selection, inner_epoch, oracle_epoch
+from merprep.training.sources import newest_input
 from merprep.training.stored import StoredRun, read_run
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "TrainResult",
     "compare_runs",
     "inner_epoch",
+    "newest_input",
     "oracle_epoch",
     "predict",
     "read_final",

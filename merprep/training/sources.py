@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from merprep.errors import ModelError, StoreError
 from merprep.models.presets import InputSpec
+from merprep.models.presets import preset as read_preset
 from merprep.records import Clip
 from merprep.store.aligned import open_aligned
 from merprep.store.features import open_features
@@ -140,8 +141,21 @@ def open_source(path: str | Path, spec: InputSpec | None = None) -> Source:
         ) from error
 
 
+def newest_input(workspace: Workspace, model: str, preset: str = "published") -> Path:
+    """Return the workspace's newest file of the kind that a network sees: features, or aligned faces.
+
+    Raises
+    ------
+    UnknownNameError
+        Where there is no such model or preset.
+    StoreError
+        Where there is no file, naming the command that makes it.
+    """
+    return newest_source(workspace, read_preset(model, preset).input)
+
+
 def newest_source(workspace: Workspace, spec: InputSpec) -> Path:
-    """Return the workspace's newest file of the kind that a network sees.
+    """Return the workspace's newest file of the kind that an input is read from.
 
     Raises
     ------

@@ -141,3 +141,20 @@ def test_wrong_calls_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SheetError, match="no clip of SMIC"):
         write_database("smic", tmp_path, clip_list=tmp_path / "list.csv", frames="stub")
     assert not (tmp_path / "SMIC_all_raw").exists()
+
+
+def test_larger_expressions_change_their_pictures_more(tmp_path: Path) -> None:
+    changes = []
+    for amplitude in (1.0, 6.0):
+        root = tmp_path / str(amplitude)
+        written = write_database(
+            "casme2", root, subjects=1, clips_per_class=1, frame_size=SIZE, frames="key", n_frames=5,
+            amplitude=amplitude,
+        )  # fmt: skip
+        plan = written.clips[0]
+        onset, apex = (
+            cv2.imread(str(written.frames_root / plan.frames.path(number))).astype(float)
+            for number in (plan.onset, plan.peak)
+        )
+        changes.append(np.abs(apex - onset).mean())
+    assert changes[1] > 1.2 * changes[0]
