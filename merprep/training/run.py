@@ -183,9 +183,14 @@ def _claim(folder: Path, config: dict[str, Any], extent: dict[str, Any]) -> None
 
 def _same_run(path: Path, config: dict[str, Any]) -> None:
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))["config"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
+        before = dict(json.loads(path.read_text(encoding="utf-8"))["config"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise TrainingError(
+            "The folder's run.json cannot be read, so whose run it holds is not known",
+            where=str(path),
+            found=str(error),
+            mend="remove this file and run again: folds are kept where nothing that they depend on has changed",
+        ) from error
     changed = [name for name in config if before.get(name) != json.loads(json.dumps(config[name]))]
     if changed:
         raise TrainingError(
