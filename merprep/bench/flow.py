@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from merprep.bench.flow_processes import FlowProcesses, flow_processes
 from merprep.bench.known_motion import MotionPair, motion_pair, relative_epe
 from merprep.errors import FlowError, UsageError
 from merprep.flow import Estimator, estimator
@@ -81,7 +82,7 @@ class FlowCost:
 
 @dataclass(frozen=True)
 class FlowBench:
-    """Both tables.
+    """All tables; what was not measured is empty.
 
     Examples
     --------
@@ -92,17 +93,22 @@ class FlowBench:
 
     accuracy: tuple[FlowAccuracy, ...]
     cost: tuple[FlowCost, ...]
+    processes: tuple[FlowProcesses, ...] = ()
+
+    def tables(self) -> dict[str, tuple[Any, ...]]:
+        """Return the rows of each table by its name."""
+        return {"accuracy": self.accuracy, "cost": self.cost, "processes": self.processes}
 
     def as_json(self) -> dict[str, list[dict[str, Any]]]:
-        """Return both tables as plain values."""
-        return {"accuracy": [asdict(row) for row in self.accuracy], "cost": [asdict(row) for row in self.cost]}
+        """Return all tables as plain values."""
+        return {name: [asdict(row) for row in rows] for name, rows in self.tables().items()}
 
-    def write_csv(self, folder: Path) -> tuple[Path, Path]:
-        """Write ``flow-accuracy.csv`` and ``flow-cost.csv``, and return their names."""
-        paths = folder / "flow-accuracy.csv", folder / "flow-cost.csv"
-        _write(paths[0], self.accuracy)
-        _write(paths[1], self.cost)
-        return paths
+    def write_csv(self, folder: Path) -> tuple[Path, ...]:
+        """Write ``flow-accuracy.csv``, ``flow-cost.csv`` and so on, those that have rows, and return their names."""
+        paths = {name: folder / f"flow-{name}.csv" for name, rows in self.tables().items() if rows}
+        for name, path in paths.items():
+            _write(path, self.tables()[name])
+        return tuple(paths.values())
 
     def write_figure(self, path: Path) -> Path:
         """Draw the error of each method over the amplitude, one panel a size, and return the file's name.
@@ -128,8 +134,8 @@ class FlowBench:
         return path
 
     def markdown(self) -> str:
-        """Return both tables as the documentation prints them."""
-        return "\n\n".join(_markdown(rows) for rows in (self.accuracy, self.cost) if rows) + "\n"
+        """Return all tables as the documentation prints them."""
+        return "\n\n".join(_markdown(rows) for rows in self.tables().values() if rows) + "\n"
 
 
 def flow(
@@ -142,9 +148,10 @@ def flow(
     noise: float | Sequence[float] = 1.0,
     faces: int = 1,
     repeats: int = 25,
+    processes: Sequence[int] = (),
     progress: Progress | None = None,
 ) -> FlowBench:
-    """Run the known-motion suite and the cost table.
+    """Run the known-motion suite, the cost table and, where asked, the table of processes and memory.
 
     Parameters
     ----------
@@ -160,6 +167,8 @@ def flow(
         How many faces the pairs show in turn.
     repeats : int
         How often each method is timed; the methods take turns, so that a busy machine slows all of them.
+    processes : sequence of int
+        Numbers of processes that are compared; see `merprep.bench.flow_processes`.
 
     Raises
     ------
@@ -186,7 +195,8 @@ def flow(
         cost.extend(_cost(size, engines, repeats))
         progress.advance()
     progress.finish()
-    return FlowBench(tuple(accuracy), tuple(cost))
+    together = flow_processes(processes=processes, turns=repeats, progress=progress) if processes else []
+    return FlowBench(tuple(accuracy), tuple(cost), tuple(together))
 
 
 def _accuracy(

@@ -26,10 +26,11 @@ def flow(
     amplitudes: Annotated[str, typer.Option(help="Peaks of the true motion, with commas, px.")] = "0.25,0.5,1,2",
     noise: Annotated[str, typer.Option(help="Standard deviations of the noise, with commas, grey levels.")] = "1",
     faces: Annotated[int, typer.Option(min=1, help="Faces that the pairs show in turn.")] = 1,
+    processes: Annotated[str, typer.Option(help='Numbers of processes to compare, with commas; "" for none.')] = "1,2",
     out_folder: Annotated[Path | None, typer.Option("--out", help="Also write tables and figure here.")] = None,
     device: Annotated[str, typer.Option(help="cpu; or cuda: 442 pairs in one call, beside the CPU engine.")] = "cpu",
 ) -> None:
-    """Measure accuracy on known micro-motion and time on one thread, beside OpenCV's methods, in one run.
+    """Measure accuracy on known micro-motion and time on one thread, beside OpenCV's methods; then several processes.
 
     Relative EPE: mean end-point error divided by the mean length of the true field; 1 is no better than zero.
 
@@ -42,9 +43,12 @@ def flow(
 
     cells = {"sizes": _numbers(sizes, "--sizes", int), "amplitudes": _numbers(amplitudes, "--amplitudes", float),
              "noise": _numbers(noise, "--noise", float)}  # fmt: skip
-    result = measure(**cells, pairs=pairs, faces=faces, first_seed=seed, progress=out.progress())
+    together = _numbers(processes, "--processes", int) if processes else []
+    result = measure(**cells, pairs=pairs, faces=faces, first_seed=seed, processes=together, progress=out.progress())
     _table(out, "Relative EPE on known motion", result.accuracy)
     _table(out, "Time of one pair on one thread", result.cost)
+    if result.processes:
+        _table(out, "Several processes, and the memory of one", result.processes)
     if out_folder is not None:
         for path in (*result.write_csv(out_folder), result.write_figure(out_folder / "flow-accuracy.png")):
             out.say(f"wrote {path}")

@@ -2,8 +2,8 @@
 
 from merprep.flow.base import Estimator
 from merprep.flow.grey import to_grey
-from merprep.flow.pairs import estimate_pairs
+from merprep.flow.pairs import estimate_each, estimate_pairs
 from merprep.flow.registry import estimate, estimator, methods
 from merprep.flow.strain import strain
 
-__all__ = ["Estimator", "estimate", "estimate_pairs", "estimator", "methods", "strain", "to_grey"]
+__all__ = ["Estimator", "estimate", "estimate_each", "estimate_pairs", "estimator", "methods", "strain", "to_grey"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from merprep.bench.flow import METHODS, flow
+from merprep.bench.flow_processes import flow_processes
 from merprep.bench.known_motion import bump_field, face_photo, motion_pair, relative_epe, warp_bicubic
 from merprep.errors import UsageError
 
@@ -41,7 +42,7 @@ def test_the_bench_measures_every_method_and_writes_both_tables(tmp_path: Path) 
     assert [(row.size, row.amplitude) for row in bench.accuracy] == [(64, 0.5), (64, 1.0)]
     assert {row.method for row in bench.cost} == set(METHODS)
     assert all(row.ms > 0 for row in bench.cost)
-    accuracy, cost = bench.write_csv(tmp_path)
+    accuracy, cost = bench.write_csv(tmp_path)  # processes were not asked for
     assert len(accuracy.read_text(encoding="utf-8").splitlines()) == 3
     assert len(cost.read_text(encoding="utf-8").splitlines()) == 5
     lines = bench.markdown().splitlines()
@@ -63,6 +64,22 @@ def test_faces_differ_and_pairs_of_any_face_obey_their_field() -> None:
     np.testing.assert_array_equal(photograph.flow, other.flow)
     warped = warp_bicubic(other.apex.astype(np.float64), other.flow.astype(np.float64))
     assert np.abs(warped - other.onset).max() < 4
+
+
+@pytest.mark.slow
+def test_processes_do_not_hinder_each_other_and_memory_does_not_grow_with_the_pairs() -> None:
+    few, many = (flow_processes(size=64, processes=(1, 2), pairs=pairs, turns=2) for pairs in (1, 60))
+    assert [row.processes for row in many] == [1, 2]
+    assert many[1].cpu_ms < 1.5 * many[0].cpu_ms
+    assert many[0].all_pairs == 60 * few[0].all_pairs
+    for rows in (few, many):
+        assert np.isnan(rows[0].peak_mb) or rows[0].peak_mb < 300
+    assert np.isnan(many[0].peak_mb) or many[0].peak_mb < few[0].peak_mb + 10
+
+
+def test_processes_that_would_measure_nothing_are_refused() -> None:
+    with pytest.raises(UsageError):
+        flow_processes(processes=(0,))
 
 
 @pytest.mark.parametrize("call", [{"pairs": 0}, {"repeats": 0}, {"sizes": (8,)}])

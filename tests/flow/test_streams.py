@@ -10,7 +10,7 @@ import pytest
 
 from merprep.bench.known_motion import motion_pair
 from merprep.errors import FlowError, UsageError
-from merprep.flow import estimate
+from merprep.flow import estimate, estimate_each
 from merprep.flow.streams import both_ways, stream
 
 _CLIP = [motion_pair(48, 0.3 * k, seed=5, noise=0.5).onset for k in range(5)]
@@ -36,6 +36,36 @@ def test_no_more_than_two_frames_are_alive(pairs: str) -> None:
             del fresh
 
     assert len(list(stream(frames(), pairs))) == 4  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, None])
+def test_each_pair_of_a_long_list_has_its_own_flow_and_few_are_held(at_once: int | None) -> None:
+    held: list[weakref.ref[np.ndarray]] = []
+    sizes = (32, 32, 40, 32, 24)
+
+    def pairs() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for seed, size in enumerate(sizes):
+            made = motion_pair(size, 0.5, seed=seed)
+            held.append(weakref.ref(made.onset))
+            yield made.onset, made.apex
+            del made
+
+    for seed, (size, field) in enumerate(zip(sizes, estimate_each(pairs(), at_once=at_once), strict=True)):
+        alone = motion_pair(size, 0.5, seed=seed)
+        np.testing.assert_array_equal(field, estimate(alone.onset, alone.apex))
+        if at_once == 1:
+            assert sum(reference() is not None for reference in held) <= 2
+
+
+def test_a_pair_that_cannot_be_used_is_named_by_its_number_in_the_whole_list() -> None:
+    good = (np.zeros((16, 16), np.uint8),) * 2
+    fields = estimate_each([good, good, (good[0], good[0][:, :8])], at_once=1)
+    assert len([next(fields), next(fields)]) == 2
+    with pytest.raises(FlowError, match="differ in size") as caught:
+        next(fields)
+    assert "pair 2" in str(caught.value)
+    with pytest.raises(UsageError, match="one at a time"):
+        next(estimate_each([good], at_once=0))
 
 
 def test_a_clip_of_one_frame_has_no_flow_and_wrong_pairs_are_refused() -> None:
