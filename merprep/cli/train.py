@@ -29,7 +29,10 @@ def train(
     ] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
     scheme: Annotated[str | None, typer.Option(help="A label scheme by name, instead of --classes.")] = None,
-    protocol: Annotated[str | None, typer.Option(help="loso (by itself): leave one person out.")] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(help="loso (by itself), kfold-N, hde, hold-out:DATABASE, dfme-official, …: see --list."),
+    ] = None,
     selection: Annotated[
         Selection | None,
         typer.Option(help="last epoch, or by inner validation persons; test-oracle is optimistic (much literature)."),
@@ -40,13 +43,18 @@ def train(
     epochs: Annotated[int | None, typer.Option(help="Fewer or more epochs than the recipe says (recorded).")] = None,
     max_folds: Annotated[int | None, typer.Option(help="Only the first folds: a trial, marked as such.")] = None,
     final: Annotated[bool | None, typer.Option("--final", help="Also fit on everybody, for `merprep predict`.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only list models, presets, protocols and schemes.")] = False,
 ) -> None:
-    """Train leaving one person out, pool the predictions, and print the honest score beside the optimistic one.
+    """Train leaving people out, pool the predictions, and print the honest score beside the optimistic one.
 
-    A run that was interrupted continues with the folds that are missing.
+    Nobody is ever trained on and tested: see --list for the ways of leaving people, or whole databases, out. A run
+    that was interrupted continues with the folds that are missing.
 
     Example: merprep train --model htnet --preset sanity --seeds 3
     """
+    if list_:
+        _list(out)
+        return
     from merprep import training
 
     table = out.study.train_table(
@@ -79,3 +87,18 @@ def train(
         out.say(line)
     out.next_step("merprep report --open")
     out.document(result.as_json())
+
+
+def _list(out: Output) -> None:
+    """Print what there is to choose from; nothing heavy is imported."""
+    from merprep.evaluation import PROTOCOLS
+    from merprep.labels import scheme_names
+    from merprep.models import names, preset, presets
+
+    found = [preset(model, name) for model in names() for name in presets(model)]
+    rows = [(row.model, row.name, row.input.representation, row.description.split(". ")[0]) for row in found]
+    out.table("models", ("model", "preset", "sees", ""), rows)
+    out.table("protocols", ("protocol", ""), list(PROTOCOLS.items()))
+    out.say(f"selection: {', '.join(Selection)}", f"schemes: {', '.join(scheme_names())}")
+    models = {model: [row.name for row in found if row.model == model] for model in names()}
+    out.document({"models": models, "protocols": PROTOCOLS, "selections": list(Selection), "schemes": scheme_names()})
