@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merprep.cli import bench_robustness
 from merprep.cli.command import add_command
 from merprep.cli.output import Output
 from merprep.errors import UsageError
@@ -180,5 +181,5 @@ def _write(out: Output, rows: Sequence[Any], path: Path | None) -> None:
     out.say(f"wrote {path}")
 
 
-for _function in (flow, head_motion, pipeline, align, spot, train):
+for _function in (flow, head_motion, pipeline, align, spot, train, bench_robustness.stress, bench_robustness.scale):
     add_command(app, _function)

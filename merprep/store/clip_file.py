@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 
 
 # What HDF5 may remember of a file's structure; unasked, it takes up to 32 MB, the more the more clips there are.
-_STRUCTURE_CACHE = 2 << 20
+_STRUCTURE_CACHE = 1 << 19
 
 
 def open_hdf5(path: Path, mode: str) -> h5py.File:
