@@ -119,11 +119,26 @@ def head_motion(
     out.document({"head_motion": [asdict(row) for row in rows]})
 
 
-def align(out: Output, out_file: _Csv = None) -> None:
+def align(
+    out: Output,
+    clips: Annotated[
+        int | None, typer.Option(min=10, help="Align that many rendered clips instead, stopped halfway and continued.")
+    ] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Worker processes, with --clips.")] = 2,
+    out_file: _Csv = None,
+) -> None:
     """Measure what alignment costs, and how still it holds a face that was shifted by a known part of a pixel.
 
-    Example: merprep bench align
+    Example: merprep bench align --clips 100
     """
+    if clips is not None:
+        from merprep.bench.align_run import align_run
+
+        run = align_run(clips, jobs=jobs, progress=out.progress())
+        _table(out, "Alignment of many clips, stopped halfway and continued", [run])
+        _write(out, [run], out_file)
+        out.document({"run": asdict(run)})
+        return
     from merprep.bench.align import align_cost, align_jitter
 
     cost, jitter = align_cost(), align_jitter()
