@@ -183,6 +183,26 @@ def train(
     out.document({"cost": [asdict(row) for row in cost]})
 
 
+def workers(
+    out: Output,
+    clips: Annotated[int, typer.Option(min=1, help="Rendered clips of 640 by 480, laid out as CASME II.")] = 96,
+    engine: Annotated[str, typer.Option(help="dask or ray.")] = "dask",
+    many: Annotated[int, typer.Option("--workers", min=2, help="Processes, compared with one.")] = 2,
+    rounds: Annotated[int, typer.Option(min=1, help="How often both are timed, by turns.")] = 3,
+    out_file: _Csv = None,
+) -> None:
+    """Measure what a cluster of several workers on this machine does in the time of one worker.
+
+    Example: merprep bench workers --clips 48
+    """
+    from merprep.bench.workers import worker_throughput
+
+    rows = worker_throughput(clips, engine=engine, workers=many, rounds=rounds, progress=out.progress())
+    _table(out, "Align and flow on a cluster of this machine", rows)
+    _write(out, rows, out_file)
+    out.document({"workers": [asdict(row) for row in rows]})
+
+
 def _table(out: Output, title: str, rows: Sequence[Any]) -> None:
     out.table(title, [field.name for field in fields(rows[0])], [astuple(row) for row in rows])
 
@@ -196,5 +216,15 @@ def _write(out: Output, rows: Sequence[Any], path: Path | None) -> None:
     out.say(f"wrote {path}")
 
 
-for _function in (flow, head_motion, pipeline, align, spot, train, bench_robustness.stress, bench_robustness.scale):
+for _function in (
+    flow,
+    head_motion,
+    pipeline,
+    align,
+    spot,
+    train,
+    workers,
+    bench_robustness.stress,
+    bench_robustness.scale,
+):
     add_command(app, _function)
