@@ -100,7 +100,7 @@ class Split:
     Attributes
     ----------
     protocol : str
-        As asked for, a path cut down to its file's name.
+        As asked for, with the ids of databases; a path cut down to its file's name.
     folds : tuple of NamedFold
     notes : tuple of str
         What was left out and why.
@@ -209,9 +209,9 @@ def _hold_out(argument: str, roster: Roster, resolve: Callable[[str], str]) -> S
     test, _, train = argument.partition(":")
     if not test:
         raise UsageError("hold-out needs the database to test on", expected="hold-out:DATABASE", found="hold-out")
-    named = [[resolve(name.strip()) for name in part.split("+")] if part else None for part in (test, train)]
-    splitter = HoldOutDatabase(roster.databases, named[0] or [], train=named[1])
-    return _over_databases(f"hold-out:{argument}", splitter, roster)
+    tested, trained = ([resolve(name.strip()) for name in part.split("+")] if part else [] for part in (test, train))
+    protocol = "hold-out:" + "+".join(tested) + (":" + "+".join(trained) if trained else "")
+    return _over_databases(protocol, HoldOutDatabase(roster.databases, tested, train=trained or None), roster)
 
 
 def _over_databases(protocol: str, splitter: HoldOutDatabase | LeaveOneDatabaseOut, roster: Roster) -> Split:
