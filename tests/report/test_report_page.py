@@ -1,0 +1,172 @@
+"""The report holds what the workspace holds, interprets no text, shows no face, and needs nothing else."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+from html.parser import HTMLParser
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from merprep.cli.app import app
+from merprep.features import FlowConfig
+from merprep.report import write_report
+from merprep.report.commands import commands
+from merprep.report.study import Study, read_study
+from merprep.store import Manifest, read_manifest
+from merprep.store.aligned import open_aligned
+
+_PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
+_LARGEST = 5_000_000
+
+
+class Outline(HTMLParser):
+    """Collects what a page is made of."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.links, self.texts, self.policy = [], [], [], ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.links += [value for name, value in attrs if name in ("src", "href", "xlink:href", "action", "data")]
+        if ("http-equiv", "Content-Security-Policy") in attrs:
+            self.policy = dict(attrs)["content"]
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+@pytest.fixture(scope="session")
+def text(page):
+    return page.read_text(encoding="utf-8")
+
+
+def test_the_page_links_to_itself_alone(text):
+    assert all(link.startswith(("#", "data:")) for link in Outline(text).links)
+    assert "default-src 'none'" in Outline(text).policy
+
+
+def test_the_policy_names_the_one_script_and_the_one_style_by_their_hashes(text):
+    policy = Outline(text).policy
+    for tag in ("script", "style"):
+        [content] = re.findall(rf"<{tag}>(.*?)</{tag}>", text, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+
+
+def test_texts_of_sheets_are_shown_and_never_interpreted(text):
+    outline = Outline(text)
+    assert outline.tags.count("script") == 1
+    assert "img" not in outline.tags
+    assert "<script>document.title" in "".join(outline.texts)
+    assert "onerror=alert(1)" in "".join(outline.texts)
+
+
+def test_every_score_and_every_exclusion_is_in_the_page(text, study):
+    told = "".join(Outline(text).texts)
+    for path in study.runs.glob("*/scores.json"):
+        assert f"{json.loads(path.read_text(encoding='utf-8'))['full']['uf1']:.3f}" in told
+    for clip in read_manifest(study).clips:
+        assert clip.id in told
+    assert read_manifest(study).digest() in told
+
+
+def test_the_page_is_small(page):
+    assert page.stat().st_size < _LARGEST
+
+
+def test_no_picture_of_the_page_shows_a_face(text, study):
+    assert _likeness(text, study) < 0.5
+
+
+@pytest.mark.slow
+def test_faces_are_shown_where_they_are_asked_for(study, tmp_path):
+    path = write_report(study, tmp_path / "faces.html", faces=True)
+    assert _likeness(path.read_text(encoding="utf-8"), study) > 0.99
+
+
+def _likeness(text, study):
+    """Return the largest correlation of a picture in the page with a face of the study, both shrunk and in grey."""
+    [path] = (study.folder / "aligned").glob("*.h5")
+    with open_aligned(path) as file:
+        faces = [_small(file.frames(name)[0]) for name in file.clips["id"]]
+    pictures = [
+        np.array(Image.open(io.BytesIO(base64.b64decode(code))).convert("RGB")) for code in _PICTURE.findall(text)
+    ]
+    assert len(pictures) > 10
+    likenesses = [abs(float((_small(picture) * face).mean())) for picture in pictures for face in faces]
+    return max(likenesses)
+
+
+def _small(picture):
+    grey = picture if picture.ndim == 2 else picture.mean(axis=2)
+    small = cv2.resize(grey.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)
+    return (small - small.mean()) / (small.std() + 1e-6)
+
+
+def test_an_empty_workspace_is_told_which_commands_make_each_part(workspace):
+    told = write_report(workspace).read_text(encoding="utf-8")
+    for command in ("merprep ingest", "merprep align", "merprep flow", "merprep train"):
+        assert command in told
+
+
+def test_a_run_whose_files_are_damaged_is_named_and_does_not_stop_the_report(study, tmp_path):
+    broken = study.runs / "htnet-sanity-broken"
+    broken.mkdir()
+    (broken / "scores.json").write_text("{", encoding="utf-8")
+    try:
+        assert "htnet-sanity-broken" in read_study(study).unfinished
+    finally:
+        (broken / "scores.json").unlink()
+        broken.rmdir()
+
+
+def test_the_commands_in_the_page_are_those_that_made_the_files(study):
+    lines = commands(read_study(study))
+    assert [line.split()[1] for line in lines] == ["ingest", "ingest", "flow", "train", "train"]
+    assert "merprep flow --preset default" in lines
+    assert any("--model ststnet" in line and "--seeds 2" in line and "--epochs 2" in line for line in lines)
+
+
+def test_a_changed_setting_of_flow_is_an_option_of_the_command(study, tmp_path):
+    config = FlowConfig(method="farneback", size=56, channels=("u", "v", "magnitude"))
+    with_config = _with_config(study, config)
+    flow = next(line for line in commands(with_config) if line.startswith("merprep flow"))
+    assert "--method farneback" in flow
+    assert "--size 56" in flow
+    assert "--channels u,v,magnitude" in flow
+
+
+def _with_config(study, config):
+    """Return the study as if its feature file had been made with other settings."""
+    from merprep.store import FeatureHeader, open_features, write_features
+
+    source = read_study(study)
+    target = study.folder.parent / "other.h5"
+    with open_features(source.features) as file:
+        header = FeatureHeader(
+            file.channels,
+            file.units,
+            "none",
+            config.model_dump(mode="json"),
+            {},
+            file.region_sets,
+            file.header().landmark_scheme,
+        )
+        write_features(target, header, [(file.records()[0], file.row(0))], 1)
+    return Study(study, Manifest(), features=target)
+
+
+def test_the_command_line_writes_the_report_and_says_where(study, tmp_path):
+    target = tmp_path / "by-hand.html"
+    result = CliRunner().invoke(app, ["report", "-w", str(study.folder), "--out", str(target), "--json"])
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told == {"report": str(target), "bytes": target.stat().st_size, "faces": False}
