@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_file import ClipFile, open_hdf5, write_provenance
+from merprep.store.clip_file import ClipFile, write_provenance
 from merprep.store.clip_table import write_clip_table
+from merprep.store.hdf5 import new_hdf5
 from merprep.store.workspace import written_whole
 
 _DEPTH = 2  # slashes in database/subject/clip
@@ -149,12 +150,13 @@ def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, 
         Where there is nothing to write, or the file cannot be written.
     """
     clips: list[tuple[Clip, str]] = []
-    with written_whole(path) as temporary, open_hdf5(temporary, "w") as file:
+    with written_whole(path) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
         file.attrs["scheme"] = header.scheme
         for clip, faces in rows:
             _write_clip(file.create_group(f"aligned/{clip.id}"), faces)
             clips.append((clip, faces.digest))
+            check()
         if not clips:
             raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
         write_clip_table(file, clips)

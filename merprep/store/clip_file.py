@@ -16,26 +16,10 @@ from merprep.config import canonical_json
 from merprep.errors import StoreError
 from merprep.records import Clip
 from merprep.store.clip_table import read_clip_table, records_of, table_says
+from merprep.store.hdf5 import open_hdf5
 from merprep.store.provenance import versions
 
 SCHEMA_VERSION = 1
-
-
-# What HDF5 may remember of a file's structure; unasked, it takes up to 32 MB, the more the more clips there are.
-_STRUCTURE_CACHE = 1 << 19
-
-
-def open_hdf5(path: Path, mode: str) -> h5py.File:
-    """Open an HDF5 file so that what it takes of memory does not depend on how many clips are in it.
-
-    A new file is of a version that every HDF5 library since 1.10 reads.
-    """
-    file = h5py.File(path, mode) if mode == "r" else h5py.File(path, mode, libver=("earliest", "v110"))
-    cache = file.id.get_mdc_config()
-    cache.set_initial_size = True
-    cache.initial_size = cache.min_size = cache.max_size = _STRUCTURE_CACHE
-    file.id.set_mdc_config(cache)
-    return file
 
 
 class Provenance(Protocol):
@@ -127,7 +111,7 @@ class ClipFile:
                 f"The {self.kind} does not exist", where=str(self.path), mend=f"run {self.command}, or check the name"
             )
         try:
-            return open_hdf5(self.path, "r")
+            return open_hdf5(self.path)
         except OSError as error:
             raise self._error(f"The {self.kind} cannot be opened: {error}") from error
 

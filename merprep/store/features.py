@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_file import ClipFile, open_hdf5, write_provenance
+from merprep.store.clip_file import ClipFile, write_provenance
 from merprep.store.clip_table import write_clip_table
+from merprep.store.hdf5 import new_hdf5
 from merprep.store.workspace import written_whole
 
 
@@ -133,13 +134,14 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
     first = next(stream, None)
     if first is None or count < 1:
         raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
-    with written_whole(path) as temporary, open_hdf5(temporary, "w") as file:
+    with written_whole(path) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
         _create_datasets(file, header, first[1], count)
         clips: list[tuple[Clip, str]] = []
         for index, (clip, features) in enumerate(_chain(first, stream)):
             _write_row(file, index, clip, features)
             clips.append((clip, features.digest))
+            check()
         if len(clips) != count:
             raise StoreError("The number of clips changed while writing", expected=str(count), found=str(len(clips)))
         write_clip_table(file, clips)
