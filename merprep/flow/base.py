@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merprep.config import StageConfig
+from merprep.errors import UsageError
 
 Images = NDArray[np.float32]
 Fields = NDArray[np.float32]
@@ -80,6 +81,11 @@ class Estimator(ABC, Generic[P]):
 def in_threads(work: Callable[[range], None], count: int, threads: int | None) -> None:
     """Split the numbers 0 to `count` into one run for each thread and work on them at once.
 
+    Raises
+    ------
+    UsageError
+        Where there would be no thread.
+
     Examples
     --------
     >>> seen = []
@@ -87,6 +93,8 @@ def in_threads(work: Callable[[range], None], count: int, threads: int | None) -
     >>> sorted(seen)
     [0, 1, 2, 3, 4]
     """
+    if threads is not None and threads < 1:
+        raise UsageError("Pairs are worked on by one thread or more", found=f"threads={threads}")
     runs = max(1, min(threads or os.cpu_count() or 1, count))
     if runs == 1:
         work(range(count))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,9 @@ def checked_pair(onset: ArrayLike, apex: ArrayLike, *, keep_bytes: bool = False)
     >>> onset.shape, onset.dtype
     ((1, 16, 16), dtype('float32'))
     """
-    first, second = np.asarray(onset), np.asarray(apex)
+    first, second = _array("onset", onset), _array("apex", apex)
+    for name, images in (("onset", first), ("apex", second)):
+        _check_channels(name, images.shape)
     if first.shape != second.shape:
         raise FlowError("Onset and apex differ in size", expected=str(first.shape), found=str(second.shape))
     for name, images in (("onset", first), ("apex", second)):
@@ -45,16 +49,37 @@ def checked_pair(onset: ArrayLike, apex: ArrayLike, *, keep_bytes: bool = False)
     return _batch("onset", first, keep_bytes), _batch("apex", second, keep_bytes)
 
 
-def _check_shape(name: str, shape: tuple[int, ...]) -> None:
-    if 0 in shape:
-        raise FlowError(f"The {name} is empty", expected="at least one image", found=str(shape))
+def _array(name: str, images: ArrayLike) -> NDArray[Any]:
+    try:
+        array = np.asarray(images)
+    except ValueError as error:  # rows of several lengths
+        raise FlowError(f"The {name} is not an image", found=str(error).split(".", maxsplit=1)[0]) from error
+    if array.ndim == 0:
+        mend = "read the file first: cv2.imread(name, cv2.IMREAD_GRAYSCALE)" if isinstance(images, str) else None
+        raise FlowError(f"The {name} is not an image", expected="(H, W) or (N, H, W)", found=repr(images), mend=mend)
+    return array
+
+
+def _check_channels(name: str, shape: tuple[int, ...]) -> None:
+    if len(shape) > 2 and shape[-1] == 1:
+        raise FlowError(
+            f"The {name} has an axis of channels, with one channel",
+            expected="(H, W) or (N, H, W)",
+            found=str(shape),
+            mend="take it off: image[..., 0]",
+        )
     if len(shape) == 4 or (len(shape) == 3 and shape[-1] in (3, 4)):
         raise FlowError(
             f"The {name} has colour channels",
             expected="grey images, (H, W) or (N, H, W)",
             found=str(shape),
-            mend="convert it first: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)",
+            mend="convert it first: merprep.flow.to_grey(image) for BGR",
         )
+
+
+def _check_shape(name: str, shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise FlowError(f"The {name} is empty", expected="at least one image", found=str(shape))
     if len(shape) not in (2, 3):
         raise FlowError(f"The {name} is not an image", expected="(H, W) or (N, H, W)", found=str(shape))
     if min(shape[-2:]) < SMALLEST:
@@ -94,6 +119,26 @@ def _batch(name: str, images: NDArray[np.generic], keep_bytes: bool) -> NDArray[
             mend="multiply images from 0 to 1 by 255" if high <= 1 else None,
         )
     return batch
+
+
+@contextmanager
+def naming(which: str) -> Iterator[None]:
+    """Say in an error about images which of many they are.
+
+    Examples
+    --------
+    >>> try:
+    ...     with naming("pair 3"):
+    ...         raise FlowError("The onset is empty")
+    ... except FlowError as error:
+    ...     print(error.where)
+    pair 3
+    """
+    try:
+        yield
+    except FlowError as error:
+        where = which + (f", {error.where}" if error.where else "")
+        raise FlowError(error.what, where=where, expected=error.expected, found=error.found, mend=error.mend) from error
 
 
 def resolved_device(device: str, method: str, devices: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from merprep.errors import FlowError, UsageError
 from merprep.flow.base import Estimator
-from merprep.flow.checks import checked_pair, resolved_device
+from merprep.flow.checks import checked_pair, naming, resolved_device
 from merprep.flow.registry import estimator
 
 _ON_GPU = 64
@@ -124,11 +124,8 @@ def _fields(
 
 
 def _checked(number: int, pair: tuple[ArrayLike, ArrayLike], keep_bytes: bool) -> tuple[NDArray[Any], NDArray[Any]]:
-    try:
+    with naming(f"pair {number}"):
         onset, apex = checked_pair(*pair, keep_bytes=keep_bytes)
-    except FlowError as error:
-        where = f"pair {number}" + (f", {error.where}" if error.where else "")
-        raise FlowError(error.what, where=where, expected=error.expected, found=error.found, mend=error.mend) from error
     if len(onset) != 1:
         raise FlowError("A pair of a list is two single images", where=f"pair {number}", expected="(H, W)",
                         found=f"{len(onset)} images each", mend="estimate() takes stacks of one size")  # fmt: skip

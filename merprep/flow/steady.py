@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from merprep.errors import FlowError
 from merprep.flow.base import Estimator, Fields, Images
 from merprep.flow.head_motion import (
     Affine,
@@ -109,11 +110,15 @@ def _first_sight(
 ) -> NDArray[np.float64]:
     """Step 1: the motion as half-sized images show it, in pixels of the whole ones."""
     height, width = onset.shape[1:]
-    if min(height, width) < _SHRUNK_FROM:
-        return _fitted(engine.fields(onset, apex, threads=threads), onset, wanted, model)
     rows, columns = weights("area", height, height // 2), weights("area", width, width // 2)
     first, second, seen = ((rows @ images @ columns.T).astype(np.float32) for images in (onset, apex, wanted))
-    heads = _fitted(engine.fields(first, second, threads=threads), first, seen > 0.5, model)
+    try:
+        found = engine.fields(first, second, threads=threads) if min(height, width) >= _SHRUNK_FROM else None
+    except FlowError:  # too small for the method, which may still take them whole
+        found = None
+    if found is None:
+        return _fitted(engine.fields(onset, apex, threads=threads), onset, wanted, model)
+    heads = _fitted(found, first, seen > 0.5, model)
     # A pixel of the half-sized image has its centre at the middle of those that it was made from.
     factor = np.array([width / (width // 2), height / (height // 2)])
     grown = np.column_stack([np.diag(factor), (factor - 1) / 2])

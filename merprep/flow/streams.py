@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from merprep.errors import UsageError
-from merprep.flow.checks import checked_pair, resolved_device
+from merprep.flow.checks import checked_pair, naming, resolved_device
 from merprep.flow.registry import estimate, estimator
 
 
@@ -55,9 +55,10 @@ def stream(
     chosen = estimator(method, **parameters)
     engine = chosen.on(resolved_device(device, method, chosen.devices))
     first: ArrayLike | None = None
-    for frame in frames:
+    for number, frame in enumerate(frames):
         if first is not None:
-            onset, apex = checked_pair(first, frame, keep_bytes=engine.takes_bytes)
+            with naming(f"frame {number}"):
+                onset, apex = checked_pair(first, frame, keep_bytes=engine.takes_bytes)
             yield np.asarray(engine.fields(onset, apex)[0])
         if first is None or pairs == "frame-frame":
             first = frame
