@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from merprep.errors import MerprepError, UsageError
+from merprep.errors import UsageError
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome
+from merprep.stages.attempts import SkipClip, Work, attempt, attempt_alone, one_line
+from merprep.stages.processes import process_results
 from merprep.stages.remote import remote_results
 from merprep.store.parts import Arrays, Parts
 
 if TYPE_CHECKING:
     from merprep.engines import Engine
 
-Work = Callable[[Clip], Arrays]
+__all__ = ["KEPT", "SkipClip", "Work", "attempt_alone", "one_line", "run_clips"]
+
 KEPT = "kept from before"
 _CLIPS_PER_WORKER = 24
-
-
-class SkipClip(Exception):  # noqa: N818 - not an error: the clip lacks what the stage needs
-    """Raised by the work on a clip that the stage has nothing to do for; its text is the reason."""
 
 
 def run_clips(
@@ -112,35 +111,11 @@ def _worker_count(jobs: int | None, pending: int) -> int:
     return max(1, min(jobs, pending))
 
 
-def _results(work: Work, clips: Iterable[Clip], jobs: int) -> Iterator[tuple[Clip, Arrays | Outcome]]:
-    """Yield what became of each clip as it is finished; workers run ahead by a few clips only, so memory stays flat."""
+def _results(work: Work, clips: Sequence[Clip], jobs: int) -> Iterator[tuple[Clip, Arrays | Outcome]]:
+    """Yield what became of each clip as it is finished."""
     if jobs == 1:
-        for clip in clips:
-            yield _attempt(work, clip)
-        return
-    from joblib import Parallel, delayed
-
-    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
-    yield from workers(delayed(attempt_alone)(work, clip) for clip in clips)
-
-
-def attempt_alone(work: Work, clip: Clip) -> tuple[Clip, Arrays | Outcome]:
-    """Work in a process of its own, with one thread: the cores are busy with the other clips."""
-    import cv2
-
-    cv2.setNumThreads(1)  # joblib limits BLAS, OpenMP and numba, but not OpenCV's own threads
-    return _attempt(work, clip)
-
-
-def _attempt(work: Work, clip: Clip) -> tuple[Clip, Arrays | Outcome]:
-    try:
-        return clip, work(clip)
-    except SkipClip as reason:
-        return clip, Outcome(clip.id, "skipped", str(reason))
-    except MerprepError as error:
-        return clip, Outcome(clip.id, "failed", one_line(error))
-    except Exception as error:  # one clip must not stop the others; the report names it
-        return clip, Outcome(clip.id, "failed", f"{type(error).__name__}: {error}")
+        return (attempt(work, clip) for clip in clips)
+    return process_results(work, clips, jobs)
 
 
 def _settled(clip: Clip, result: Arrays | Outcome, parts: Parts, digest: str) -> Outcome:
@@ -148,15 +123,3 @@ def _settled(clip: Clip, result: Arrays | Outcome, parts: Parts, digest: str) ->
         return result
     parts.save(clip.id, digest, result)
     return Outcome(clip.id, "done")
-
-
-def one_line(error: MerprepError) -> str:
-    """Write an error as a reason: what, where and what was found, in one line.
-
-    Examples
-    --------
-    >>> one_line(MerprepError("No face was found", where="img46.jpg"))
-    'No face was found (img46.jpg)'
-    """
-    details = [error.details()[name] for name in ("where", "found") if name in error.details()]
-    return f"{error.what} ({'; '.join(details)})" if details else error.what

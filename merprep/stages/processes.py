@@ -1,0 +1,72 @@
+"""Clips spread over worker processes of this machine; a worker may die, the run goes on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from merprep.records import Clip, Outcome
+from merprep.stages.attempts import Work, attempt_alone
+from merprep.store.parts import Arrays
+
+Result = tuple[Clip, Arrays | Outcome]
+
+
+def process_results(work: Work, clips: Sequence[Clip], jobs: int) -> Iterator[Result]:
+    """Yield what became of each clip as it is finished; workers run ahead by a few clips only, so memory stays flat.
+
+    Where a worker dies (a crash inside a library, no memory left), nobody can tell at which of the clips in work:
+    each of these is tried once more, with no other beside it. A clip whose worker dies again is set aside: it has
+    failed, with that reason.
+
+    Parameters
+    ----------
+    work : callable
+        Picklable.
+    clips : sequence of Clip
+    jobs : int
+        Two or more.
+    """
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    rest = list(clips)
+    while rest:
+        begun: dict[str, Clip] = {}
+        finished: set[str] = set()
+        try:
+            for clip, result in _spread(work, rest, jobs, begun):
+                finished.add(clip.id)
+                yield clip, result
+        except TerminatedWorkerError:
+            suspects = [clip for clip in begun.values() if clip.id not in finished]
+            rest = [clip for clip in rest if clip.id not in begun]
+        else:
+            return
+        for clip in suspects:
+            yield _once_more(work, clip, jobs)
+
+
+def _spread(work: Work, clips: Sequence[Clip], jobs: int, begun: dict[str, Clip]) -> Iterator[Result]:
+    """Give the clips to the workers one by one; `begun` is told of each that is given away."""
+    from joblib import Parallel, delayed
+
+    def given() -> Iterator[Any]:
+        for clip in clips:
+            begun[clip.id] = clip
+            yield delayed(attempt_alone)(work, clip)
+
+    workers = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
+    yield from workers(given())
+
+
+def _once_more(work: Work, clip: Clip, jobs: int) -> Result:
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+    try:
+        return next(_spread(work, [clip], jobs, {}))
+    except TerminatedWorkerError as error:
+        codes = re.search(r"\{([^}]*)\}", str(error))
+        how = f" ({codes[1]})" if codes else ""
+        reason = f"its worker process died twice{how}: set aside; see that there is memory enough, or use fewer --jobs"
+        return clip, Outcome(clip.id, "failed", reason)
