@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from merprep.errors import UsageError
+from merprep.errors import ImageError, UsageError
+from merprep.media.files import read_whole
+from merprep.media.pictures import decoded
+from merprep.media.videos import open_video
 from merprep.records import Clip, FrameSet
 
 Verify = Literal["none", "exists", "decode", "hash"]
 LEVELS = ("none", "exists", "decode", "hash")
-# How a whole JPEG and a whole PNG begin and end; some cameras write a little after the end.
-_ENDS = ((b"\xff\xd8", b"\xff\xd9"), (b"\x89PNG", b"IEND"))
-_TRAILER = 4096
 
 
 @dataclass(frozen=True)
@@ -109,28 +109,21 @@ def _undecodable(path: Path, frames: FrameSet) -> str:
 
 
 def _decodes(path: Path) -> bool:
-    import cv2
-    import numpy as np
-
     try:
-        data = path.read_bytes()
-        # OpenCV decodes a cut-off JPEG or PNG into a picture whose lower part is grey, without a word.
-        ends = next((end for start, end in _ENDS if data.startswith(start)), b"")
-        return (
-            ends in data[-_TRAILER:] and cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) is not None
-        )
-    except (OSError, cv2.error):
+        decoded(read_whole(path), where=str(path))
+    except ImageError:
         return False
+    return True
 
 
 def _short_video(path: Path, needed: int) -> str:
-    import cv2
-
-    video = cv2.VideoCapture(str(path))
+    video, problem = open_video(path)
+    if video is None:
+        return f"unreadable video (it {problem})"
     try:
-        decoded = 0
-        while decoded < needed and video.grab():
-            decoded += 1
-        return "" if decoded == needed else f"unreadable video ({decoded} of {needed} frames decode)"
+        found = 0
+        while found < needed and video.grab():
+            found += 1
+        return "" if found == needed else f"unreadable video ({found} of {needed} frames decode)"
     finally:
         video.release()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from merprep.media.videos import MOST_FRAMES, open_video
+
 
 def count_frames(path: Path) -> tuple[int, str]:
     """Count the frames of a video: by what its container says, or, where that is silent, one by one.
@@ -17,17 +19,12 @@ def count_frames(path: Path) -> tuple[int, str]:
     """
     import cv2
 
+    video, problem = open_video(path)
+    if video is None:
+        return 0, f"the video {path.name} {problem}"
     try:
-        if not path.stat().st_size:
-            return 0, f"the video {path.name} is an empty file"
-    except OSError as error:
-        return 0, f"the video {path.name} cannot be read: {error.strerror or error}"
-    video = cv2.VideoCapture(str(path))
-    try:
-        if not video.isOpened():
-            return 0, f"the video {path.name} cannot be opened: damaged, or of a kind that OpenCV does not decode"
         said = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-        count = said if 0 < said < 10_000_000 else _counted(video)
+        count = said if 0 < said <= MOST_FRAMES else _counted(video)
         return count, "" if count else f"the video {path.name} holds no frame"
     finally:
         video.release()
@@ -35,6 +32,6 @@ def count_frames(path: Path) -> tuple[int, str]:
 
 def _counted(video: object) -> int:
     count = 0
-    while video.grab():  # type: ignore[attr-defined]
+    while count < MOST_FRAMES and video.grab():  # type: ignore[attr-defined]
         count += 1
     return count

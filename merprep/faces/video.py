@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from merprep.errors import ImageError
 from merprep.faces.images import Image, checked
+from merprep.media.videos import open_video
 
 
 def read_video(path: Path, places: Sequence[int]) -> Iterator[Image]:
@@ -31,15 +31,13 @@ def read_video(path: Path, places: Sequence[int]) -> Iterator[Image]:
     ImageError
         Where the file cannot be opened, or ends before a frame that is wanted.
     """
-    import cv2
-
-    video: Any = cv2.VideoCapture(str(path)) if path.is_file() else None
-    if video is None or not video.isOpened():
+    video, problem = open_video(path)
+    if video is None:
         raise ImageError(
             "The video cannot be opened",
             where=str(path),
             expected="an .avi or .mp4 that OpenCV decodes",
-            found=f"{path.stat().st_size} bytes" if path.is_file() else "no file",
+            found=f"it {problem}",
             mend="download it again, or convert it to frames",
         )
     try:

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json, short_hash
 from merprep.errors import DatabaseError, ImageError, MerprepError, RootNotFoundError, SheetError
 from merprep.features import ANATOMICAL, PUBLISHED, cut_anatomical, cut_published, fallback_points
+from merprep.media.files import read_whole
+from merprep.media.pictures import decoded, problem
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome, StageReport, person_of
 from merprep.stages.regions import region_sets
@@ -221,13 +223,10 @@ def _read_row(row: _Row) -> tuple[Outcome, ClipFeatures | None]:
 
 def _read_map(path: Path) -> tuple[NDArray[np.float32], str]:
     """Read one PNG as (u, v, strain), and the digest of its bytes."""
-    import cv2
-
-    data = path.read_bytes()
-    # Decoded from memory, since cv2.imread cannot open every path on Windows.
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    if image is None:
-        raise ImageError("the map cannot be decoded", where=str(path))
+    data = read_whole(path, root=path.parent)
+    if problem(data):
+        raise ImageError(f"the map cannot be decoded: {problem(data)}", where=str(path))
+    image = decoded(data, where=str(path))
     if image.dtype != np.uint8 or image.shape != (28, 28, 3):
         raise ImageError(f"the map is {image.shape} {image.dtype}, not 28 by 28 with three 8-bit channels")
     maps = np.ascontiguousarray(image[:, :, ::-1].transpose(2, 0, 1), np.float32)
