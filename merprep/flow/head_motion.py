@@ -114,12 +114,12 @@ def fit_head_motion(
     centre, scale = points.mean(axis=0), float(points.std()) + 1e-9
     design = _design((points - centre) / scale, model)
     weights, spread = trust, 0.0
-    rows, values = design.reshape(-1, design.shape[2]), np.zeros(design.shape[2])
+    values = np.zeros(design.shape[2])
     for number in range(_ROUNDS):
         before, values = values, _least_squares(design, vectors, weights)
         if 0.5 - 0.05 * (number - 1) <= _BEST_PART and np.abs(values - before).max() < _SETTLED:
             break
-        residuals = np.hypot(*(vectors - (rows @ values).reshape(-1, 2)).T)
+        residuals = np.hypot(*(vectors - np.einsum("kci,i->kc", design, values)).T)
         spread = _spread(residuals, trust, max(0.5 - 0.05 * number, _BEST_PART))
         weights = trust * np.maximum(1 - (residuals / (_CUTOFF * spread)) ** 2, 0) ** 2
     return HeadMotion(_matrix(values, model, centre, scale), spread, float((weights > 0).mean()))
@@ -157,7 +157,8 @@ def grid(shape: tuple[int, int]) -> NDArray[np.float64]:
 
 def moved(matrix: Affine, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Apply an affine map to positions (2, H, W)."""
-    return np.asarray(np.tensordot(matrix[:, :2], points, 1) + matrix[:, 2][:, None, None])
+    x, y = points  # written out: a product of matrices this small would only wake the threads of BLAS
+    return np.stack([a * x + b * y + c for a, b, c in matrix])
 
 
 def inverse(matrix: Affine) -> Affine:
@@ -232,9 +233,11 @@ def _design(points: NDArray[np.float64], model: HeadModel) -> NDArray[np.float64
 def _least_squares(
     design: NDArray[np.float64], vectors: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    rows = design.reshape(-1, design.shape[2])
-    weighted = (design * weights[:, None, None]).reshape(rows.shape).T
-    return np.asarray(np.linalg.lstsq(weighted @ rows, weighted @ vectors.ravel(), rcond=None)[0])
+    weighted = (design * weights[:, None, None]).reshape(-1, design.shape[2])
+    # einsum, since BLAS would take several threads for what takes one less time.
+    left = np.einsum("ki,kj->ij", weighted, design.reshape(weighted.shape))
+    right = np.einsum("ki,k->i", weighted, vectors.ravel())
+    return np.asarray(np.linalg.lstsq(left, right, rcond=None)[0])
 
 
 def _spread(residuals: NDArray[np.float64], trust: NDArray[np.float64], part: float) -> float:

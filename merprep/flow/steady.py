@@ -37,7 +37,6 @@ from merprep.flow.head_motion import (
     moved,
     without_head_motion,
 )
-from merprep.flow.tvl1_pyramid import weights
 
 _SMALL = 0.1  # px at the corner that moves most: below, the motion is taken out of the flow as it is
 _SHRUNK_FROM = 96  # px: smaller images show too little of the head's motion at half their size
@@ -109,20 +108,24 @@ def _first_sight(
     engine: Estimator[Any], onset: Images, apex: Images, model: HeadModel, wanted: Mask, threads: int | None
 ) -> NDArray[np.float64]:
     """Step 1: the motion as half-sized images show it, in pixels of the whole ones."""
-    height, width = onset.shape[1:]
-    rows, columns = weights("area", height, height // 2), weights("area", width, width // 2)
-    first, second, seen = ((rows @ images @ columns.T).astype(np.float32) for images in (onset, apex, wanted))
+    first, second, seen = (_halved(images) for images in (onset, apex, wanted))
     try:
-        found = engine.fields(first, second, threads=threads) if min(height, width) >= _SHRUNK_FROM else None
+        found = engine.fields(first, second, threads=threads) if min(onset.shape[1:]) >= _SHRUNK_FROM else None
     except FlowError:  # too small for the method, which may still take them whole
         found = None
     if found is None:
         return _fitted(engine.fields(onset, apex, threads=threads), onset, wanted, model)
     heads = _fitted(found, first, seen > 0.5, model)
-    # A pixel of the half-sized image has its centre at the middle of those that it was made from.
-    factor = np.array([width / (width // 2), height / (height // 2)])
-    grown = np.column_stack([np.diag(factor), (factor - 1) / 2])
+    # A pixel of the half-sized image has its centre at the middle of the four that it was made from.
+    grown = np.array([[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]])
     return np.stack([after(grown, after(head, inverse(grown))) for head in heads])
+
+
+def _halved(images: NDArray[Any]) -> Images:
+    """Average blocks of 2 by 2 pixels; an odd last row or column is left out."""
+    height, width = (length // 2 * 2 for length in images.shape[1:])
+    rows = images[:, :height:2].astype(np.float32) + images[:, 1:height:2]
+    return np.asarray((rows[:, :, :width:2] + rows[:, :, 1:width:2]) / 4, np.float32)
 
 
 def _fitted(found: Fields, onset: Images, wanted: Mask, model: HeadModel) -> NDArray[np.float64]:
@@ -172,7 +175,7 @@ def _met_half_way(
         rest = fit_head_motion(found[k], model, image=first[k], region=inside[k] & wanted[k]).matrix
         still = without_head_motion(found[k], rest)
         on_onset = np.stack([read_at(part, halves[k], degree=1) for part in still])
-        fields[k] = np.tensordot(inverse(halves[k])[:, :2], on_onset, 1)
+        fields[k] = moved(np.column_stack([inverse(halves[k])[:, :2], np.zeros(2)]), on_onset.astype(np.float64))
         rests.append(after(halves[k], after(rest, halves[k])))
     return fields, np.stack(rests)
 
