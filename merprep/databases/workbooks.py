@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import pickle
+import json
 import re
 import subprocess
 import sys
@@ -25,16 +25,16 @@ _ZIPPED = {".xlsx", ".xlsm"}
 _EXCEL = {".xls", *_ZIPPED}
 # Enough for any coding sheet; a file with more is not one, and would only fill the memory.
 _MOST_ROWS = 200_000
-_MOST_CELLS = 20_000_000
-_MOST_BYTES = 1 << 30
-_MOST_BYTES_CSV = 1 << 28
+_MOST_CELLS = 2_000_000
+_MOST_BYTES = 1 << 27
+_MOST_BYTES_CSV = 1 << 25
 # A cell that holds something, in the XML of a sheet: its column and its row.
 _CELL = re.compile(
     rb'<(?:\w{1,9}:)?c\s[^>]{0,200}?\br="([A-Z]{1,3})([0-9]{1,7})"[^>]{0,200}>\s{0,20}<(?:\w{1,9}:)?(?:v|is|f)\b'
 )
 _CHUNK = 1 << 20
 # Seconds; the largest sheet known takes less than one.
-_PATIENCE = 300
+_PATIENCE = 60
 
 
 def is_lock_file(path: Path) -> bool:
@@ -118,8 +118,12 @@ def _read_apart(path: Path) -> tuple[str, Any]:
         return excel_child.read(str(path), _MOST_ROWS, _MOST_CELLS)  # where no process may be started
     if done.returncode:
         return "damaged", "it is damaged so badly that it ended the reader"
-    outcome: tuple[str, Any] = pickle.loads(done.stdout)
-    return outcome
+    outcome, found = json.loads(done.stdout)
+    return outcome, found if outcome != "read" else [(name, _cells(rows)) for name, rows in found]
+
+
+def _cells(rows: list[list[Any]]) -> Rows:
+    return [[excel_child.cell(value) for value in row] for row in rows]
 
 
 def _check_extent(path: Path) -> None:
@@ -165,10 +169,14 @@ def _read_csv(path: Path) -> Rows:
     delimiter = max(",;\t", key=sample.count)
     try:
         rows: Rows = []
+        cells = 0
         for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
             rows.append(list(row))
+            cells += len(row)
             if len(rows) > _MOST_ROWS:
                 raise _too_long(path, path.stem, len(rows))
+            if cells > _MOST_CELLS:
+                raise _too_long(path, path.stem, cells, "cells", _MOST_CELLS)
     except csv.Error as error:
         raise SheetError(f"The table cannot be read: {error}", where=str(path), mend="save it again as csv") from error
     return rows
