@@ -50,7 +50,8 @@ class FinishedFaces:
 def gather(finished: FinishedFaces, header: AlignedHeader, done: Sequence[Clip]) -> None:
     """Write the finished clips, one or more, into one file, unless the file there says just that."""
     if set(finished.kept) != {clip.id for clip in done} or not _says(finished.final, done):
-        write_aligned(finished.final, header, finished.rows(done))
+        needed = finished.parts.size() + (finished.final.stat().st_size if finished.kept else 0)
+        write_aligned(finished.final, header, finished.rows(done), needed=needed)
     finished.parts.clear()
 
 

@@ -136,8 +136,14 @@ class ClipFaces:
         return short_hash(json.dumps(made_from), 16)
 
 
-def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, ClipFaces]]) -> int:
+def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, ClipFaces]], *, needed: int = 0) -> int:
     """Write a file of aligned faces, whole or not at all; `rows` is read once and never held.
+
+    Parameters
+    ----------
+    rows : iterable of (Clip, ClipFaces)
+    needed : int
+        About how many bytes that will be, where it is known; a disk with less room is refused at once.
 
     Returns
     -------
@@ -150,7 +156,7 @@ def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, 
         Where there is nothing to write, or the file cannot be written.
     """
     clips: list[tuple[Clip, str]] = []
-    with written_whole(path) as temporary, new_hdf5(temporary) as (file, check):
+    with written_whole(path, needed=needed) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
         file.attrs["scheme"] = header.scheme
         for clip, faces in rows:

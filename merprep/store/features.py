@@ -134,7 +134,8 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
     first = next(stream, None)
     if first is None or count < 1:
         raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
-    with written_whole(path) as temporary, new_hdf5(temporary) as (file, check):
+    needed = count * sum(array.nbytes for array in first[1].arrays().values())
+    with written_whole(path, needed=needed) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
         _create_datasets(file, header, first[1], count)
         clips: list[tuple[Clip, str]] = []

@@ -172,14 +172,17 @@ def _locked(folder: Path, what: str) -> Iterator[bool]:
         folder / LOCK_NAME,
         fallback_to_soft=False,
         preserve_lock_file=sys.platform != "win32",
-        on_acquired=lambda descriptor: _write_record(descriptor, record),
+        on_acquired=lambda descriptor: _write_record(descriptor, record, folder / LOCK_NAME),
         thread_local=False,
     )
     lease = SoftFileLease(folder / LEASE_NAME, lease_duration=LEASE_SECONDS, thread_local=False)
     whole = _acquired_lock(lock, folder)
     try:
         _break_of_the_dead(lease)
-        _acquire(lease, folder, cancel=_Watch(lease), seconds=2 * LEASE_SECONDS)
+        try:
+            _acquire(lease, folder, cancel=_Watch(lease), seconds=2 * LEASE_SECONDS)
+        except OSError as error:
+            raise _unusable(folder, error) from error
         try:
             yield whole
         finally:
@@ -203,9 +206,14 @@ def _break_of_the_dead(lease: SoftFileLease) -> None:
         lease.force_break()
 
 
-def _write_record(descriptor: int, record: str) -> None:
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, record.encode())
+def _write_record(descriptor: int, record: str, path: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, record.encode())
+    except OSError:
+        if sys.platform != "win32":  # filelock gives the lock back, but lets its file lie
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _acquired_lock(lock: FileLock, folder: Path) -> bool:
