@@ -63,6 +63,8 @@ class FlowCNN(nn.Module):
     torch.Size([2, 3])
     """
 
+    stackable = True
+
     def __init__(
         self,
         *,

@@ -24,6 +24,26 @@ from merprep.errors import ModelError
 CHANNELS = 3
 
 
+class Projection(nn.Linear):
+    """A linear layer that can be asked for its later outputs alone."""
+
+    def forward(self, x: Tensor, first: int = 0) -> Tensor:
+        """Map (..., in) to (..., out - first)."""
+        return functional.linear(x, self.weight[first:], None if self.bias is None else self.bias[first:])
+
+
+class Position(nn.Module):
+    """One learnable scalar a token, added to all channels of it."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(tokens))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, S, C) to (B, S, C)."""
+        return x + self.weight[:, None]
+
+
 class Attention(nn.Module):
     """Pre-normed multi-head self-attention over the tokens of a block.
 
@@ -32,15 +52,18 @@ class Attention(nn.Module):
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
-        self.heads = heads
-        inner = heads * (width // heads)
+        self.heads, self.inner = heads, heads * (width // heads)
+        inner = self.inner
         self.norm = nn.LayerNorm(width, eps=1e-5)
-        self.qkv = nn.Linear(width, 3 * inner, bias=False)
+        self.qkv = Projection(width, 3 * inner, bias=False)
         self.out = nn.Linear(inner, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, S, C) to (B, S, C)."""
         batch, tokens, _ = x.shape
+        if tokens == 1:
+            # A softmax over one token is 1 whatever queries and keys say: the token gets its own value.
+            return cast("Tensor", self.out(self.qkv(self.norm(x), first=2 * self.inner)))
         qkv = self.qkv(self.norm(x)).view(batch, tokens, 3, self.heads, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         # Written out: for so few tokens this is faster than the fused kernel, and it can be vectorised over folds.
@@ -88,7 +111,7 @@ class Level(nn.Module):
     def __init__(self, width: int, heads: int, depth: int, grid: int, side: int, dropout: float) -> None:
         super().__init__()
         self.grid, self.side = grid, side
-        self.position = nn.Parameter(torch.randn(side * side))
+        self.position = Position(side * side)
         self.layers = nn.ModuleList(Layer(width, heads, dropout) for _ in range(depth))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -96,7 +119,7 @@ class Level(nn.Module):
         batch, height, width, channels = x.shape
         g, n = self.grid, self.side
         x = x.view(batch, g, n, g, n, channels).transpose(2, 3).reshape(batch * g * g, n * n, channels)
-        x = x + self.position[:, None]
+        x = self.position(x)
         for layer in self.layers:
             x = layer(x)
         return x.view(batch, g, g, n, n, channels).transpose(2, 3).reshape(batch, height, width, channels)
@@ -154,6 +177,8 @@ class HTNet(nn.Module):
     >>> network.tokens_per_block
     49
     """
+
+    stackable = True
 
     def __init__(
         self,
@@ -247,7 +272,7 @@ _NAMES = tuple(
         (r"^embed\.", "to_patch_embedding.1."),
         (r"^norm\.", "mlp_head.0."),
         (r"^head\.", "mlp_head.2."),
-        (r"^levels\.(\d+)\.position$", r"layers.\1.0.pos_emb"),
+        (r"^levels\.(\d+)\.position\.weight$", r"layers.\1.0.pos_emb"),
         (r"^aggregates\.(\d+)\.conv\.", r"layers.\1.1.0."),
         (r"^aggregates\.(\d+)\.norm\.", r"layers.\1.1.1."),
         (r"^levels\.(\d+)\.layers\.(\d+)\.attention\.", r"layers.\1.0.layers.\2.0."),

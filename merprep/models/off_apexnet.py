@@ -60,6 +60,8 @@ class OFFApexNet(nn.Module):
     torch.Size([2, 3])
     """
 
+    stackable = True
+
     def __init__(self, *, num_classes: int = 3, hidden: int = 1024, dropout: float = 0.5) -> None:
         super().__init__()
         if min(num_classes, hidden) < 1 or not 0 <= dropout < 1:

@@ -104,6 +104,8 @@ class RCNA(nn.Module):
     torch.Size([2, 3])
     """
 
+    stackable = True
+
     def __init__(
         self, *, num_classes: int = 3, channels: int = 3, filters: int = 64, pooled: int = 7, dropout: float = 0.5
     ) -> None:

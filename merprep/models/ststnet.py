@@ -61,6 +61,8 @@ class STSTNet(nn.Module):
     torch.Size([2, 3])
     """
 
+    stackable = True
+
     def __init__(self, *, num_classes: int = 3, channels: int = 3, dropout: float = 0.5) -> None:
         super().__init__()
         if min(num_classes, channels) < 1 or not 0 <= dropout < 1:

@@ -1,8 +1,14 @@
-"""Augmentation of a batch of maps that respects what their channels mean."""
+"""Augmentation of a batch of maps that respects what their channels mean.
+
+What is drawn stands apart from what is done with it: draws are few numbers a clip, made for each batch from one
+generator a network, so they are the same however many networks are trained at once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -15,14 +21,27 @@ from merprep.training.recipe import Augmentation
 
 # The mosaic as published is the face transposed: its halves are not left and right.
 _UNMIRRORABLE = ("htnet-published",)
+# Flow whose channels were each stretched from smallest to largest: the middle stands for no motion.
+_MIDDLES = {"minmax-255": 127.5}
 
 
 @dataclass(frozen=True)
 class Mirror:
-    """What mirroring a face does to a network's input: flip it, and turn some channels around their zero."""
+    """What mirroring and turning a face do to a network's input: it moves, and so does the direction of its motion.
+
+    Parameters
+    ----------
+    channels : tuple of int
+        Positions of horizontal flow, which a mirror negates.
+    zero : float
+        The value that stands for no motion.
+    vertical : tuple of int
+        Positions of vertical flow, one for each of `channels`, where there is any.
+    """
 
     channels: tuple[int, ...]
     zero: float
+    vertical: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, spec: InputSpec) -> Mirror:
@@ -31,26 +50,128 @@ class Mirror:
         Examples
         --------
         >>> Mirror.of(InputSpec(channels=("strain", "v", "u"), normalisation="minmax-255"))
-        Mirror(channels=(2,), zero=127.5)
+        Mirror(channels=(2,), zero=127.5, vertical=(1,))
         """
-        zero = 127.5 if spec.normalisation == "minmax-255" else 0.0
-        return cls(tuple(horizontal_channels(spec.channels)), zero)
+        vertical = tuple(index for index, name in enumerate(spec.channels) if name == "v")
+        return cls(tuple(horizontal_channels(spec.channels)), _MIDDLES.get(spec.normalisation, 0.0), vertical)
 
     def __call__(self, images: Tensor) -> Tensor:
         """Mirror (B, C, H, W)."""
         mirrored = images.flip(-1)
-        for channel in self.channels:
-            mirrored[:, channel] = 2 * self.zero - mirrored[:, channel]
+        self.turn_back(mirrored, torch.ones(len(images), dtype=torch.bool, device=images.device))
         return mirrored
+
+    def turn_back(self, images: Tensor, chosen: Tensor) -> None:
+        """Negate the horizontal flow of the chosen clips, (B,) bool, in place."""
+        sign = 1 - 2 * chosen.to(images.dtype)[:, None, None]
+        for channel in self.channels:
+            values = images[:, channel]
+            values.sub_(self.zero).mul_(sign).add_(self.zero) if self.zero else values.mul_(sign)
+
+    def turned(self, images: Tensor, angles: Tensor) -> Tensor:
+        """Turn the flow vectors of (B, C, H, W), not their places, by (B,) angles in radians, from x towards y."""
+        turned = images.clone()
+        cosine, sine = torch.cos(angles)[:, None, None], torch.sin(angles)[:, None, None]
+        for across, down in zip(self.channels, self.vertical, strict=True):
+            u, v = images[:, across] - self.zero, images[:, down] - self.zero
+            turned[:, across] = cosine * u - sine * v + self.zero
+            turned[:, down] = sine * u + cosine * v + self.zero
+        return turned
 
 
 def check_augmentation(augmentation: Augmentation, spec: InputSpec) -> None:
-    """Raise where a mirrored face has no meaning in the representation."""
+    """Raise where a mirrored or turned face has no meaning in the representation."""
     if augmentation.flip and spec.region_set in _UNMIRRORABLE:
         raise ModelError(
             f"Mirroring is not defined for the mosaic {spec.region_set!r}, which is transposed against the face",
             mend="set flip to 0, or take mosaic:anatomical or map",
         )
+    if spec.is_picture:
+        return
+    if augmentation.rotation and spec.region_set is not None:
+        raise ModelError(
+            "Turning is not defined for a mosaic, whose quarters do not turn around one centre",
+            found=spec.representation,
+            mend="set rotation to 0, or take map",
+        )
+    if augmentation.rotation and {"u", "v"} & set(spec.channels) not in ({"u", "v"}, set()):
+        raise ModelError(
+            "Turning a face mixes horizontal and vertical flow, and the input has only one of them",
+            found=", ".join(spec.channels),
+            mend="set rotation to 0, or take both u and v",
+        )
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What was drawn for some clips; None where a change is off.
+
+    Parameters
+    ----------
+    flip : (N,) bool
+    angle : (N,) float32
+        Radians, from x towards y.
+    shift : (N, 2) int64
+        By how many pixels a clip's content moves up and to the left.
+    noise : (N, C, H, W) float32
+        Of standard deviation 1.
+    """
+
+    flip: Tensor | None = None
+    angle: Tensor | None = None
+    shift: Tensor | None = None
+    noise: Tensor | None = None
+
+    @staticmethod
+    def joined(parts: Sequence[Drawn]) -> Drawn:
+        """Return the draws of several lots of clips, one after another."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = [[getattr(part, item.name) for part in parts] for item in fields(Drawn)]
+        return Drawn(*(None if column[0] is None else torch.cat(column) for column in columns))
+
+
+def draw(shape: Sequence[int], augmentation: Augmentation, generator: torch.Generator) -> Drawn:
+    """Draw the changes of a batch of `shape` (N, C, H, W), on the device of `generator`.
+
+    Examples
+    --------
+    >>> draw((2, 3, 8, 8), Augmentation(flip=1), torch.Generator()).flip.tolist()
+    [True, True]
+    """
+    count, device = shape[0], generator.device
+    flip = angle = shift = noise = None
+    if augmentation.flip:
+        flip = torch.rand(count, generator=generator, device=device) < augmentation.flip
+    if augmentation.rotation:
+        most = math.radians(augmentation.rotation)
+        angle = (torch.rand(count, generator=generator, device=device) * 2 - 1) * most
+    if augmentation.shift:
+        most = augmentation.shift
+        shift = torch.randint(-most, most + 1, (count, 2), generator=generator, device=device)
+    if augmentation.noise or augmentation.flow_noise:
+        noise = torch.randn(tuple(shape), generator=generator, device=device)
+    return Drawn(flip, angle, shift, noise)
+
+
+def changed(images: Tensor, drawn: Drawn, augmentation: Augmentation, mirror: Mirror) -> Tensor:
+    """Return mirrored, turned, shifted and noisy copies of a batch, (B, C, H, W) float32.
+
+    Examples
+    --------
+    >>> drawn = Drawn(flip=torch.tensor([True, False]))
+    >>> changed(torch.ones(2, 1, 4, 4), drawn, Augmentation(), Mirror((0,), 0.0))[:, 0, 0, 0].tolist()
+    [-1.0, 1.0]
+    """
+    if drawn.flip is not None or drawn.shift is not None:
+        images = _moved(images, drawn.flip, drawn.shift)
+    if drawn.flip is not None:
+        mirror.turn_back(images, drawn.flip)
+    if drawn.angle is not None:
+        images = _rotated(mirror.turned(images, drawn.angle), drawn.angle)
+    if drawn.noise is not None:
+        images = images + drawn.noise * _noise_level(images, augmentation)
+    return images
 
 
 def augment(images: Tensor, augmentation: Augmentation, mirror: Mirror, generator: torch.Generator) -> Tensor:
@@ -63,23 +184,34 @@ def augment(images: Tensor, augmentation: Augmentation, mirror: Mirror, generato
     >>> changed.unique().tolist()
     [-1.0]
     """
-    count, device = len(images), images.device
-    if augmentation.flip:
-        drawn = torch.rand(count, generator=generator, device=device) < augmentation.flip
-        images = torch.where(drawn[:, None, None, None], mirror(images), images)
-    if augmentation.shift:
-        images = _shifted(images, augmentation.shift, generator)
-    if augmentation.noise:
-        images = images + augmentation.noise * torch.randn(images.shape, generator=generator, device=device)
-    return images
+    return changed(images, draw(images.shape, augmentation, generator), augmentation, mirror)
 
 
-def _shifted(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
+def _noise_level(images: Tensor, augmentation: Augmentation) -> Tensor | float:
+    if not augmentation.flow_noise:
+        return augmentation.noise
+    own = images.std(dim=(2, 3), keepdim=True)
+    return (augmentation.noise**2 + (augmentation.flow_noise * own) ** 2).sqrt()
+
+
+def _moved(images: Tensor, flips: Tensor | None, shifts: Tensor | None) -> Tensor:
+    # One look-up of places on the flattened map, which is several times faster than flipping and indexing by axes.
     count, channels, height, width = images.shape
-    device = images.device
-    padded = functional.pad(images, (most, most, most, most), mode="replicate")
-    starts = torch.randint(0, 2 * most + 1, (2, count, 1), generator=generator, device=device)
-    rows = (starts[0] + torch.arange(height, device=device))[:, None, :, None]
-    columns = (starts[1] + torch.arange(width, device=device))[:, None, None, :]
-    clips = torch.arange(count, device=device)[:, None, None, None]
-    return padded[clips, torch.arange(channels, device=device)[None, :, None, None], rows, columns]
+    rows = torch.arange(height, device=images.device).expand(count, -1)
+    columns = torch.arange(width, device=images.device).expand(count, -1)
+    if shifts is not None:
+        rows = (rows + shifts[:, :1]).clamp(0, height - 1)
+        columns = (columns + shifts[:, 1:]).clamp(0, width - 1)
+    if flips is not None:
+        columns = torch.where(flips[:, None], width - 1 - columns, columns)
+    places = (rows[:, :, None] * width + columns[:, None, :]).view(count, 1, -1).expand(-1, channels, -1)
+    return images.reshape(count, channels, -1).gather(2, places).view(images.shape)
+
+
+def _rotated(images: Tensor, angles: Tensor) -> Tensor:
+    # Where a turned place came from: the inverse rotation about the centre, in units of half a side.
+    cosine, sine = torch.cos(angles), torch.sin(angles)
+    ratio, nothing = images.shape[-2] / images.shape[-1], torch.zeros_like(angles)
+    rows = [cosine, sine * ratio, nothing, -sine / ratio, cosine, nothing]
+    grid = functional.affine_grid(torch.stack(rows, dim=1).view(-1, 2, 3), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

@@ -42,12 +42,17 @@ def batch_count(labels: Tensor, recipe: Recipe) -> int:
     >>> batch_count(labels, Recipe(order="equalised", batch_size=4)), batch_count(labels, Recipe(batch_size=3))
     (2, 2)
     """
-    count = len(labels)
-    if recipe.order == "equalised":
-        sizes = torch.bincount(labels)
-        count = int(sizes.max() * (sizes > 0).sum())
+    count = epoch_size(labels, recipe)
     whole = count // recipe.batch_size
     return max(whole, 1) if recipe.drop_last else math.ceil(count / recipe.batch_size)
+
+
+def epoch_size(labels: Tensor, recipe: Recipe) -> int:
+    """Return how many clips an epoch's order has, before a last batch is dropped."""
+    if recipe.order != "equalised":
+        return len(labels)
+    sizes = torch.bincount(labels)
+    return int(sizes.max() * (sizes > 0).sum())
 
 
 def _order(labels: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:

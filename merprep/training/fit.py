@@ -64,7 +64,7 @@ def fit(
     steps = recipe.steps(batches)
     optimiser = optimiser_of(network, recipe)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate_factor(recipe, batches))
-    loss_of = nn.CrossEntropyLoss(_weights(labels, n_classes, recipe), label_smoothing=recipe.label_smoothing)
+    loss_of = nn.CrossEntropyLoss(class_weights(labels, n_classes, recipe), label_smoothing=recipe.label_smoothing)
 
     def one_epoch(count: int) -> float:
         total = torch.zeros((), device=images.device)
@@ -83,8 +83,8 @@ def fit(
     mean = math.nan
     for epoch in range(math.ceil(steps / batches)):
         network.train()
-        with _memory_told():
-            mean = _checked(one_epoch(min(batches, steps - epoch * batches)), epoch, recipe)
+        with memory_told():
+            mean = checked_loss(one_epoch(min(batches, steps - epoch * batches)), epoch, recipe)
         network.eval()
         if observe is not None:
             observe(epoch, network)
@@ -92,7 +92,8 @@ def fit(
 
 
 @contextmanager
-def _memory_told() -> Iterator[None]:
+def memory_told() -> Iterator[None]:
+    """Say what to do where the device's memory is not enough."""
     try:
         yield
     except torch.cuda.OutOfMemoryError as error:
@@ -110,21 +111,23 @@ def probabilities(network: nn.Module, images: Tensor, batch_size: int = 256) -> 
     return torch.cat(parts)
 
 
-def _weights(labels: Tensor, n_classes: int, recipe: Recipe) -> Tensor | None:
+def class_weights(labels: Tensor, n_classes: int, recipe: Recipe) -> Tensor | None:
+    """Return what a clip of each class weighs in the loss, (n_classes,) float32, or None where all weigh the same."""
     if not recipe.class_weight_power:
         return None
-    counts = torch.bincount(labels, minlength=n_classes).float()
+    counts = torch.bincount(labels, minlength=n_classes).to(torch.get_default_dtype())
     present = counts > 0
     balanced = counts.sum() / (present.sum() * counts.clamp(min=1))
     return torch.where(present, balanced**recipe.class_weight_power, torch.zeros_like(balanced))
 
 
-def _checked(loss: float, epoch: int, recipe: Recipe) -> float:
+def checked_loss(loss: float, epoch: int, recipe: Recipe, fold: str = "") -> float:
+    """Return a loss that is a number, and raise for one that is not."""
     if math.isfinite(loss):
         return loss
     raise TrainingError(
         "The loss is no longer a number",
-        where=f"epoch {epoch + 1}",
+        where=f"epoch {epoch + 1}" + (f", fold {fold}" if fold else ""),
         found=str(loss),
         mend=f"lower the learning rate (now {recipe.learning_rate:g}), and look for NaN in the feature file",
     )

@@ -21,8 +21,11 @@ class Augmentation(StageConfig):
         Largest shift in pixels of the map, along both axes; the border is repeated.
     noise : float
         Standard deviation of white noise, in units of the network's input (of pictures: in grey levels).
+    flow_noise : float
+        Of maps: standard deviation of white noise as a part of each channel's own in that clip; added in squares to
+        `noise`.
     rotation : float
-        Of pictures: the largest turn, in degrees either way.
+        The largest turn, in degrees either way. The flow of a map turns with the face: u and v mix, strain only moves.
     brightness : float
         Of pictures: the largest change of brightness, in grey levels either way.
     """
@@ -30,13 +33,14 @@ class Augmentation(StageConfig):
     flip: float = Field(default=0.0, ge=0, le=1)
     shift: int = Field(default=0, ge=0)
     noise: float = Field(default=0.0, ge=0)
+    flow_noise: float = Field(default=0.0, ge=0)
     rotation: float = Field(default=0.0, ge=0, le=180)
     brightness: float = Field(default=0.0, ge=0)
 
     @property
     def is_off(self) -> bool:
         """Whether nothing is changed."""
-        return not (self.flip or self.shift or self.noise or self.rotation or self.brightness)
+        return not any(self.model_dump().values())
 
 
 class Recipe(StageConfig):

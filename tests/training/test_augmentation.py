@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from merprep.errors import ModelError
 from merprep.models import InputSpec
 from merprep.training import Augmentation
-from merprep.training.augment import Mirror, augment, check_augmentation
+from merprep.training.augment import Drawn, Mirror, augment, changed, check_augmentation
 
 
 def _generator(seed: int = 0) -> torch.Generator:
@@ -60,3 +62,62 @@ def test_mirroring_is_refused_for_the_transposed_mosaic() -> None:
     check_augmentation(Augmentation(shift=1), spec)
     with pytest.raises(ModelError, match="transposed"):
         check_augmentation(Augmentation(flip=0.5), spec)
+
+
+def _field(angle: float) -> torch.Tensor:
+    """u, v and a scalar of a smooth motion around the centre, the whole turned by `angle` from x towards y."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 41), torch.linspace(-1, 1, 41), indexing="ij")
+    cosine, sine = torch.cos(torch.tensor(angle)), torch.sin(torch.tensor(angle))
+    # Where each place was before turning, what moved there, and the motion turned with it.
+    a, b = cosine * x + sine * y, cosine * y - sine * x
+    weight = torch.exp(-3 * ((a - 0.2) ** 2 + b**2))
+    u, v = weight, 0.5 * weight * a
+    return torch.stack([cosine * u - sine * v, sine * u + cosine * v, weight])[None]
+
+
+@pytest.mark.parametrize("degrees", [5.0, -20.0])
+def test_turning_a_face_turns_its_flow_and_moves_its_strain(degrees: float) -> None:
+    angle = torch.tensor([math.radians(degrees)])
+    turned = changed(_field(0.0), Drawn(angle=angle), Augmentation(rotation=90), Mirror((0,), 0.0, (1,)))
+    expected = _field(float(angle))
+    inner = (slice(None), slice(None), slice(8, -8), slice(8, -8))
+    assert torch.allclose(turned[inner], expected[inner], atol=0.01)
+    assert not torch.allclose(_field(0.0)[inner], expected[inner], atol=0.03)
+
+
+def test_a_flow_away_from_the_centre_does_not_change_when_it_is_turned() -> None:
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 21), torch.linspace(-1, 1, 21), indexing="ij")
+    images = torch.stack([x, y])[None]
+    turned = changed(images, Drawn(angle=torch.tensor([0.3])), Augmentation(rotation=90), Mirror((0,), 0.0, (1,)))
+    assert torch.allclose(turned[..., 5:-5, 5:-5], images[..., 5:-5, 5:-5], atol=1e-5)
+
+
+def test_turning_respects_the_value_that_stands_for_no_motion() -> None:
+    still = torch.full((1, 2, 9, 9), 127.5)
+    mirror = Mirror.of(InputSpec(channels=("v", "u"), normalisation="minmax-255"))
+    assert mirror.vertical == (0,)
+    assert torch.allclose(mirror.turned(still, torch.tensor([0.4])), still)
+
+
+def test_noise_at_the_flows_own_level_is_a_part_of_each_channels_spread() -> None:
+    images = torch.stack([torch.randn(64, 64), 10 * torch.randn(64, 64), torch.full((64, 64), 3.0)])[None]
+    noise = augment(images, Augmentation(flow_noise=0.5), Mirror((), 0.0), _generator()) - images
+    assert noise[0].std(dim=(1, 2)).tolist() == pytest.approx([0.5, 5.0, 0.0], rel=0.1)
+
+
+def test_turning_is_refused_where_it_has_no_meaning() -> None:
+    with pytest.raises(ModelError, match="one centre"):
+        check_augmentation(Augmentation(rotation=5), InputSpec(representation="mosaic:anatomical"))
+    with pytest.raises(ModelError, match="only one of them"):
+        check_augmentation(Augmentation(rotation=5), InputSpec(channels=("u", "strain")))
+    check_augmentation(Augmentation(rotation=5), InputSpec(channels=("strain",)))
+
+
+def test_flips_and_shifts_drawn_together_are_one_after_the_other() -> None:
+    images = torch.rand(6, 3, 9, 7)
+    drawn = Drawn(flip=torch.tensor([True, False] * 3), shift=torch.randint(-2, 3, (6, 2)))
+    mirror = Mirror((0,), 0.5, (1,))
+    flipped = changed(images, Drawn(flip=drawn.flip), Augmentation(), mirror)
+    # First mirrored, then shifted.
+    both = changed(images, drawn, Augmentation(), mirror)
+    assert torch.equal(both, changed(flipped, Drawn(shift=drawn.shift), Augmentation(), mirror))

@@ -1,0 +1,108 @@
+"""Several networks of one kind as one, and back."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from merprep.training.stacked_layers import STACKED, Stack, StackedDropout, StackedLayer
+
+
+class StackedNetwork(nn.Module):
+    """Networks that are trained side by side; see `merprep.training.stacked_layers`.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        Of one class that says ``stackable``, built with the same arguments.
+    generators : sequence of torch.Generator
+        For dropout, one a network.
+    """
+
+    def __init__(self, networks: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        self.stack = Stack(len(networks), list(generators))
+        self.network = copy.deepcopy(networks[0])
+        for name, module in list(self.network.named_modules()):
+            kind = STACKED.get(type(module))
+            if kind is not None:
+                parent, _, own = name.rpartition(".")
+                layers = [network.get_submodule(name) for network in networks]
+                setattr(self.network.get_submodule(parent), own, kind(self.stack, layers))
+
+    def forward(self, x: Tensor, sizes: Sequence[int] = ()) -> Tensor:
+        """Map (networks, B, C, H, W) to logits (networks, B, classes).
+
+        Parameters
+        ----------
+        x : Tensor
+        sizes : sequence of int
+            How many of the B places of each network are true clips; empty where all are.
+        """
+        rows = x.shape[1]
+        self.stack.sizes = [] if all(size == rows for size in sizes) else list(sizes)
+        flat = x.flatten(0, 1)
+        if not x.is_cuda and flat.dim() == 4:
+            # Convolution, pooling and batch norm are all faster on a CPU with channels innermost.
+            flat = flat.contiguous(memory_format=torch.channels_last)
+        logits: Tensor = self.network(flat)
+        return logits.view(-1, rows, logits.shape[-1])
+
+    def unstack(self, networks: Sequence[nn.Module]) -> None:
+        """Give each of `networks` its own trained parameters and statistics."""
+        state = self.network.state_dict()
+        for number, network in enumerate(networks):
+            network.load_state_dict({name: values[number] for name, values in state.items()})
+
+
+def dropout_generator(device: str, seed: int) -> torch.Generator:
+    """Return what a network's dropout is drawn from: not what order and augmentation come from."""
+    return torch.Generator(device).manual_seed(seed + 1)
+
+
+def with_own_dropout(network: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Let a network that is trained alone draw the same dropout as in a stack; changed in place, and returned."""
+    stack = Stack(1, [generator])
+    for name, module in list(network.named_modules()):
+        if type(module) is nn.Dropout and name:
+            parent, _, own = name.rpartition(".")
+            setattr(network.get_submodule(parent), own, StackedDropout(stack, [module]))
+    return network
+
+
+def is_stackable(network: nn.Module) -> bool:
+    """Whether networks like this one can be trained side by side.
+
+    Its class must say so (``stackable = True``: it treats each clip of a batch by itself but in batch norm and
+    dropout), and all its parameters must stand in layers that are known here.
+
+    Examples
+    --------
+    >>> from merprep.models import build
+    >>> is_stackable(build("ststnet")), is_stackable(nn.Sequential(nn.Linear(2, 2)))
+    (True, False)
+    """
+    if not getattr(network, "stackable", False):
+        return False
+    return all(_is_known(module) for module in network.modules())
+
+
+def _is_known(module: nn.Module) -> bool:
+    if type(module) in STACKED:
+        return _is_plain(module)
+    own = [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    return not own and not isinstance(module, StackedLayer)
+
+
+def _is_plain(module: nn.Module) -> bool:
+    if isinstance(module, nn.Conv2d):
+        plain = module.groups == 1 and module.dilation == (1, 1) and module.bias is not None
+        return plain and module.padding_mode == "zeros" and not isinstance(module.padding, str)
+    if isinstance(module, nn.BatchNorm2d):
+        return module.affine and module.track_running_stats and module.momentum is not None
+    if isinstance(module, nn.LayerNorm):
+        return len(module.normalized_shape) == 1 and module.weight is not None and module.bias is not None
+    return True

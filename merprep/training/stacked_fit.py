@@ -1,0 +1,200 @@
+"""Trains several networks of one kind side by side, each on its own clips."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from merprep.training.augment import Drawn, Mirror, changed, draw
+from merprep.training.batches import batch_count, batches_of, epoch_size
+from merprep.training.fit import checked_loss, class_weights, memory_told
+from merprep.training.optimisers import optimiser_of, rate_factor
+from merprep.training.recipe import Recipe
+from merprep.training.stacked import StackedNetwork
+
+# Batches are filled up to a multiple of this, so that few different lengths occur, and vectors come out even.
+_ROUNDED = 32
+
+StackObserver = Callable[[int, StackedNetwork], None]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one of the networks is trained on.
+
+    Parameters
+    ----------
+    images : (N, C, H, W) float32
+    labels : (N,) int64
+    generator : torch.Generator
+        Draws order and augmentation, on the device of `images`.
+    name : str
+        Told where its loss is no longer a number.
+    """
+
+    images: Tensor
+    labels: Tensor
+    generator: torch.Generator
+    name: str = ""
+
+
+def fit_stacked(
+    networks: Sequence[nn.Module],
+    sides: Sequence[Side],
+    recipe: Recipe,
+    *,
+    n_classes: int,
+    mirror: Mirror,
+    dropout: Sequence[torch.Generator],
+    observe: StackObserver | None = None,
+) -> list[float]:
+    """Train `networks` in place, each on its own side, with as many batches an epoch for all of them.
+
+    Every network sees the batches, and gets the random draws, that it would get alone: its result does not depend on
+    the others but for rounding.
+
+    Parameters
+    ----------
+    networks : sequence of nn.Module
+        On the device of the images; see `merprep.training.stacked.is_stackable`.
+    sides : sequence of Side
+        One a network.
+    recipe : Recipe
+    n_classes : int
+    mirror : Mirror
+    dropout : sequence of torch.Generator
+        One a network.
+    observe : callable, optional
+        Called with the epoch (from 0) and the stack, in evaluation mode, after every epoch.
+
+    Returns
+    -------
+    list of float
+        Mean loss of the last epoch, of each network.
+
+    Raises
+    ------
+    TrainingError
+        Where a loss is no longer a number.
+    DeviceError
+        Where the device has no memory left.
+    """
+    stacked = StackedNetwork(networks, dropout)
+    optimiser = optimiser_of(stacked, recipe)
+    (batches, _), *others = {batch_shape(side.labels, recipe) for side in sides}
+    if others:
+        raise ValueError("networks with batches of different shapes cannot be stacked")
+    steps = recipe.steps(batches)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate_factor(recipe, batches))
+    loss_of = _Loss(sides, recipe, n_classes)
+    means = [math.nan] * len(sides)
+    for epoch in range(math.ceil(steps / batches)):
+        stacked.train()
+        count = min(batches, steps - epoch * batches)
+        total = torch.zeros(len(sides), device=sides[0].images.device)
+        with memory_told():
+            for images, labels, sizes in islice(_batches(sides, recipe, mirror), count):
+                losses = loss_of(stacked(images, sizes), labels)
+                optimiser.zero_grad()
+                torch.autograd.backward(losses.sum())
+                optimiser.step()
+                schedule.step()
+                total += losses.detach()
+        means = (total / count).tolist()
+        for side, mean in zip(sides, means, strict=True):
+            checked_loss(mean, epoch, recipe, side.name)
+        stacked.eval()
+        if observe is not None:
+            observe(epoch, stacked)
+    stacked.unstack(networks)
+    return means
+
+
+class _Loss:
+    """Cross-entropy of each network, weighted by its own classes; places without a clip (label -1) weigh nothing."""
+
+    def __init__(self, sides: Sequence[Side], recipe: Recipe, n_classes: int) -> None:
+        own = [class_weights(side.labels, n_classes, recipe) for side in sides]
+        like = sides[0].images
+        self.weights = torch.stack([like.new_ones(n_classes) if weights is None else weights for weights in own])
+        self.smoothing = recipe.label_smoothing / n_classes
+        self.sharp = 1 - recipe.label_smoothing
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Map (networks, B, classes) and (networks, B) to (networks,)."""
+        costs = -functional.log_softmax(logits, dim=2)
+        there = (labels >= 0).to(costs.dtype)
+        right = labels.clamp(min=0)
+        weight = self.weights.gather(1, right) * there
+        loss = self.sharp * weight * costs.gather(2, right[:, :, None])[:, :, 0]
+        if self.smoothing:
+            loss = loss + self.smoothing * there * (costs * self.weights[:, None]).sum(dim=2)
+        return loss.sum(dim=1) / weight.sum(dim=1)
+
+
+def _batches(sides: Sequence[Side], recipe: Recipe, mirror: Mirror) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
+    """Yield images (networks, B, C, H, W), labels (networks, B) and true clips of each network, batch after batch."""
+    orders = [batches_of(side.labels, recipe, side.generator) for side in sides]
+    for chosen in zip(*orders, strict=True):
+        sizes = [len(rows) for rows in chosen]
+        images = torch.cat([side.images[rows] for side, rows in zip(sides, chosen, strict=True)])
+        labels = torch.cat([side.labels[rows] for side, rows in zip(sides, chosen, strict=True)])
+        if not recipe.augmentation.is_off:
+            shapes = [(size, *images.shape[1:]) for size in sizes]
+            drawn = [draw(s, recipe.augmentation, side.generator) for s, side in zip(shapes, sides, strict=True)]
+            images = changed(images, Drawn.joined(drawn), recipe.augmentation, mirror)
+        rows = _places(max(sizes), recipe)
+        yield padded(images, sizes, 0, rows), padded(labels, sizes, -1, rows), sizes
+
+
+def padded(values: Tensor, sizes: Sequence[int], filler: float, rows: int) -> Tensor:
+    """Bring lots of unequal `sizes`, one after another, to one length.
+
+    Parameters
+    ----------
+    values : (sum of sizes, ...)
+    sizes : sequence of int
+    filler : float
+    rows : int
+
+    Returns
+    -------
+    (lots, rows, ...)
+
+    Examples
+    --------
+    >>> padded(torch.tensor([1, 2, 3]), [1, 2], 0, 2).tolist()
+    [[1, 0], [2, 3]]
+    """
+    if min(sizes) == rows:
+        return values.reshape(len(sizes), rows, *values.shape[1:])
+    filled = values.new_full((len(sizes), rows, *values.shape[1:]), filler)
+    for row, part in zip(filled, torch.split(values, list(sizes)), strict=True):
+        row[: len(part)] = part
+    return filled
+
+
+def batch_shape(labels: Tensor, recipe: Recipe) -> tuple[int, int]:
+    """Return how many batches an epoch of these clips has, and the places of its last one.
+
+    Networks can be stacked where both are equal. Places depend on a network's own clips alone, and so does all that is
+    computed for it, whichever networks it is stacked with.
+
+    Examples
+    --------
+    >>> batch_shape(torch.zeros(435, dtype=torch.int64), Recipe(batch_size=64))
+    (7, 64)
+    """
+    batches = batch_count(labels, recipe)
+    last = min(recipe.batch_size, epoch_size(labels, recipe) - (batches - 1) * recipe.batch_size)
+    return batches, _places(last, recipe)
+
+
+def _places(size: int, recipe: Recipe) -> int:
+    return min(recipe.batch_size, -(-size // _ROUNDED) * _ROUNDED)
