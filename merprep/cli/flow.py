@@ -43,7 +43,7 @@ def flow(
         str | None, typer.Option(help="Edges of regions: exact (parts of a pixel; by itself) or snapped.")
     ] = None,
     temporal: Annotated[
-        str | None, typer.Option(help="Frames made by `merprep temporal`, by the id that it printed.")
+        str | None, typer.Option(help="Frames made by `merprep temporal`: the id that it printed, or its file.")
     ] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
     distributed: Distributed = None,

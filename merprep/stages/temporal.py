@@ -126,21 +126,22 @@ def temporal_path(workspace: Workspace, config: TemporalConfig) -> Path:
     return workspace.folder / "aligned" / f"temporal-{config.config_id()}.h5"
 
 
-def read_temporal_config(workspace: Workspace, config_id: str) -> TemporalConfig:
+def read_temporal_config(workspace: Workspace, name: str) -> TemporalConfig:
     """Return the settings that a file of the temporal stage was made with.
 
     Parameters
     ----------
     workspace : Workspace
-    config_id : str
-        As the stage's file has it in its name.
+    name : str
+        The id that the stage's file has in its name, or the path of the file.
 
     Raises
     ------
     StoreError
         Where there is no such file.
     """
-    with open_aligned(workspace.folder / "aligned" / f"temporal-{safe_name(config_id)}.h5") as file:
+    own = workspace.folder / "aligned" / f"temporal-{safe_name(name)}.h5"
+    with open_aligned(Path(name) if name.endswith(".h5") else own) as file:
         return TemporalConfig.read(file.config, where=str(file.path))
 
 
