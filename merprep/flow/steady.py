@@ -2,7 +2,7 @@
 
 Flow of a moved head is less exact than that of a still one, and smoothness pulls its gradients flat. So:
 
-1. the flow of the pair at half its size gives the head's motion to some tenths of a pixel;
+1. the flow of the pair as it is gives the head's motion to some tenths of a pixel;
 2. the apex is brought back by it, and the flow of what is left gives the rest, to some thousandths;
 3. both images are brought half way towards each other, and their flow, read on the onset's pixels, is the result.
 
@@ -13,8 +13,7 @@ they cannot read, edges sharper than the pixels, comes out differently in both, 
 not, since whole levels hide what is left of a motion below some hundredths of a pixel (docs/flow.md has the
 measurements).
 
-Where 1 finds that no corner moved by a tenth of a pixel, the flow of the pair as it is is computed, the head's motion
-fitted to it and taken out, and all is done.
+Where 1 finds that no corner moved by a tenth of a pixel, that motion is taken out of its flow and all is done.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from merprep.errors import FlowError
 from merprep.flow.base import Estimator, Fields, Images
 from merprep.flow.head_motion import (
     Affine,
@@ -38,8 +36,7 @@ from merprep.flow.head_motion import (
     without_head_motion,
 )
 
-_SMALL = 0.1  # px at the corner that moves most: below, the motion is taken out of the flow as it is
-_SHRUNK_FROM = 96  # px: smaller images show too little of the head's motion at half their size
+_SMALL = 0.1  # px at the corner that moves most: below, the motion is taken out of the first flow and all is done
 _SMOOTHING = np.float32(0.08)
 
 Mask = NDArray[np.bool_]
@@ -89,43 +86,15 @@ def steady_fields(
     ((1, 2, 32, 32), [[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])
     """
     wanted = np.ones(onset.shape, bool) if region is None else region
-    heads = _first_sight(engine, onset, apex, model, wanted, threads)
-    fields = np.empty((len(onset), 2, *onset.shape[1:]), np.float32)
-    moves = np.array([_reach(head, onset.shape[1:]) > _SMALL for head in heads])
-    still, again = np.flatnonzero(~moves), np.flatnonzero(moves)
-    if len(still):
-        found = engine.fields(onset[still], apex[still], threads=threads)
-        heads[still] = _fitted(found, onset[still], wanted[still], model)
-        fields[still] = [without_head_motion(f, head) for f, head in zip(found, heads[still], strict=True)]
+    found = engine.fields(onset, apex, threads=threads)
+    heads = _fitted(found, onset, wanted, model)
+    fields = np.stack([without_head_motion(field, head) for field, head in zip(found, heads, strict=True)])
+    again = np.flatnonzero([_reach(head, onset.shape[1:]) > _SMALL for head in heads])
     if len(again):
         pairs = (onset[again], apex[again], wanted[again])
         heads[again] = _refined(engine, *pairs, heads[again], model, threads)
         fields[again], heads[again] = _met_half_way(engine, *pairs, heads[again], model, threads)
     return fields, heads
-
-
-def _first_sight(
-    engine: Estimator[Any], onset: Images, apex: Images, model: HeadModel, wanted: Mask, threads: int | None
-) -> NDArray[np.float64]:
-    """Step 1: the motion as half-sized images show it, in pixels of the whole ones."""
-    first, second, seen = (_halved(images) for images in (onset, apex, wanted))
-    try:
-        found = engine.fields(first, second, threads=threads) if min(onset.shape[1:]) >= _SHRUNK_FROM else None
-    except FlowError:  # too small for the method, which may still take them whole
-        found = None
-    if found is None:
-        return _fitted(engine.fields(onset, apex, threads=threads), onset, wanted, model)
-    heads = _fitted(found, first, seen > 0.5, model)
-    # A pixel of the half-sized image has its centre at the middle of the four that it was made from.
-    grown = np.array([[2.0, 0.0, 0.5], [0.0, 2.0, 0.5]])
-    return np.stack([after(grown, after(head, inverse(grown))) for head in heads])
-
-
-def _halved(images: NDArray[Any]) -> Images:
-    """Average blocks of 2 by 2 pixels; an odd last row or column is left out."""
-    height, width = (length // 2 * 2 for length in images.shape[1:])
-    rows = images[:, :height:2].astype(np.float32) + images[:, 1:height:2]
-    return np.asarray((rows[:, :, :width:2] + rows[:, :, 1:width:2]) / 4, np.float32)
 
 
 def _fitted(found: Fields, onset: Images, wanted: Mask, model: HeadModel) -> NDArray[np.float64]:

@@ -72,18 +72,6 @@ def test_each_pair_of_a_batch_has_its_own_head_motion_and_the_order_does_not_mat
     assert np.hypot(*heads[1][:, 2]) > 1 > np.hypot(*heads[0][:, 2])
 
 
-def test_a_method_that_needs_large_images_still_has_the_head_removed() -> None:
-    class Picky(type(estimator("tvl1"))):  # type: ignore[misc]
-        def fields(self, onset: np.ndarray, apex: np.ndarray, *, threads: int | None = None) -> np.ndarray:
-            if onset.shape[1] < 100:
-                raise FlowError("Too small for this method")
-            return super().fields(onset, apex, threads=threads)
-
-    pair, head = moved_pair(112, 0.5, shift=2.0, angle=0.5, seed=3)
-    found = steady_fields(Picky(), *(image[None].astype(np.float32) for image in (pair.onset, pair.apex)))[1][0]
-    assert np.hypot(*(_field(found) - _field(head))).mean() < 0.1
-
-
 def test_a_fit_without_enough_face_is_refused() -> None:
     with pytest.raises(FlowError, match="Too little of the face"):
         fit_head_motion(_field(_TURN), region=np.zeros((64, 64), bool))
