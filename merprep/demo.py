@@ -31,6 +31,8 @@ class DemoResult:
     features : Path
     training : TrainResult
     figures : tuple of Path
+    report : Path or None
+        The HTML page, where it was asked for.
     seconds : dict
         By step.
     """
@@ -40,11 +42,13 @@ class DemoResult:
     training: TrainResult
     figures: tuple[Path, ...]
     seconds: dict[str, float]
+    report: Path | None = None
 
     @property
     def next_step(self) -> str:
         """What the user may try now."""
-        return f"merprep ingest casme2 ROOT --workspace study   (or look into {self.workspace})"
+        look = f"open {self.report} in a browser" if self.report else f"merprep report --open -w {self.workspace}"
+        return f"{look}, then merprep ingest casme2 ROOT --workspace study"
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as plain values."""
@@ -53,6 +57,7 @@ class DemoResult:
             "features": str(self.features),
             "train": self.training.as_json(),
             "figures": [str(path) for path in self.figures],
+            "report": None if self.report is None else str(self.report),
             "seconds": {name: round(value, 2) for name, value in self.seconds.items()},
         }
 
@@ -119,7 +124,7 @@ def run_demo(
     folder : Path
         Becomes the workspace; the rendered databases stand in its ``databases`` folder.
     figures : bool
-        Whether to draw one figure a database and the confusion matrix.
+        Whether to draw one figure a database and the confusion matrix, and to write the report.
     progress : Progress, optional
     say : callable, optional
         Told what each step did.
@@ -139,7 +144,9 @@ def run_demo(
     say(f"trained HTNet (sanity) leaving one person out in {clock.lap('train'):.0f} s")
     drawn = draw_demo_figures(workspace, result) if figures else ()
     clock.lap("figures")
-    return DemoResult(workspace.folder, features, result, drawn, clock.seconds)
+    report = _report(workspace) if figures else None
+    clock.lap("report")
+    return DemoResult(workspace.folder, features, result, drawn, clock.seconds, report)
 
 
 def draw_demo_figures(workspace: Workspace, result: TrainResult) -> tuple[Path, ...]:
@@ -152,6 +159,12 @@ def draw_demo_figures(workspace: Workspace, result: TrainResult) -> tuple[Path, 
     drawn = [show_clip(workspace, clip.id) for clip in first]
     drawn.append(draw_confusion(result.confusion, result.classes, result.title(), workspace.figures / "confusion.png"))
     return tuple(drawn)
+
+
+def _report(workspace: Workspace) -> Path:
+    from merprep.report import write_report
+
+    return write_report(workspace)
 
 
 class _Clock:

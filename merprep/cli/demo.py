@@ -15,7 +15,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the demonstration is written.")] = Path(
         "merprep-demo"
     ),
-    report: Annotated[bool, typer.Option(help="Draw the figures.")] = True,
+    report: Annotated[bool, typer.Option(help="Draw figures and write the report.")] = True,
 ) -> None:
     """Write three rendered databases and run ingest, align, flow and train on them.
 
@@ -30,5 +30,7 @@ def demo(
         out.say(line)
     for path in result.figures:
         out.say(f"  drew {path}")
+    if result.report is not None:
+        out.say(f"  wrote {result.report}")
     out.next_step(result.next_step)
     out.document(result.as_json())

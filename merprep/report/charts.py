@@ -14,7 +14,7 @@ _LEFT = 190
 _ROW = 24
 _FAINT = 0.25
 # Classes, in their order; apart in lightness too, so that they hold without colour.
-CLASS_COLOURS = ("#2f7fc1", "#d3761a", "#2b9c76", "#8c62b8", "#b8492f", "#7a8288", "#a08a1c")
+CLASS_COLOURS = ("#2574b5", "#d3761a", "#2b9c76", "#8c62b8", "#b8492f", "#7a8288", "#a08a1c")
 
 
 def stacked_bars(

@@ -21,6 +21,7 @@ _GAP = 10
 _TOP = 22
 # One arrow for so many stored cells a side.
 _ARROWS = 14
+_SHORTEST = 2.5
 
 
 def class_means(file: FeatureFile, members: Mapping[str, Sequence[int]]) -> dict[str, Maps]:
@@ -102,7 +103,7 @@ def _arrows(flow: Maps, bound: float) -> Markup:
     for y in range(step // 2, size, step):
         for x in range(step // 2, size, step):
             dx, dy = (float(channel[y, x]) / bound * cell * step for channel in flow)
-            if np.hypot(dx, dy) >= 1.0:
+            if np.hypot(dx, dy) >= _SHORTEST:
                 tail = f"M{(x + 0.5) * cell:.1f} {(y + 0.5) * cell + _TOP:.1f}"
                 shafts.append(f"{tail}l{dx:.1f} {dy:.1f}")
                 tails.append(f"{tail}h0")

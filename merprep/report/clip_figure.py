@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,14 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from merprep.errors import UsageError
 from merprep.report.colours import colour_wheel, flow_colours
 from merprep.store.workspace import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
+
+Box = tuple[int, int, int, int]
 
 # Motion below this is the flow's own noise; the colours are not stretched over it.
-_LEAST_BOUND = 0.2
+LEAST_BOUND = 0.2
+FORMATS = (".png", ".pdf", ".svg")
 
 
 @dataclass(frozen=True)
@@ -40,18 +47,29 @@ class ClipPicture:
     onset: NDArray[np.uint8]
     apex: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
-    boxes: list[tuple[int, int, int, int]]
+    boxes: list[Box]
     flow: NDArray[np.float32]
     strain: NDArray[np.float32]
 
 
 def draw_clip(picture: ClipPicture, path: Path) -> Path:
-    """Draw a clip as four panels and write a PNG.
+    """Draw a clip as four panels.
+
+    Parameters
+    ----------
+    picture : ClipPicture
+    path : Path
+        A PNG, or a PDF or SVG for print.
 
     Returns
     -------
     Path
         `path`.
+
+    Raises
+    ------
+    UsageError
+        Where the suffix is none of these.
     """
     from matplotlib.figure import Figure
 
@@ -59,21 +77,42 @@ def draw_clip(picture: ClipPicture, path: Path) -> Path:
     panels = figure.subplots(1, 4)
     for panel in panels:
         panel.set_axis_off()
-    _draw_face(panels[0], picture.onset, "onset, landmarks and regions")
-    _draw_marks(panels[0], picture)
-    _draw_face(panels[1], picture.apex, "apex")
-    _draw_flow(panels[2], picture.flow)
+    draw_face(panels[0], picture.onset, "onset, landmarks and regions")
+    draw_marks(panels[0], picture.landmarks, picture.boxes, picture.onset.shape[:2])
+    draw_face(panels[1], picture.apex, "apex")
+    bound = max(high(np.hypot(picture.flow[0], picture.flow[1])), LEAST_BOUND)
+    draw_flow(panels[2], picture.flow, bound, title=f"flow, onset to apex (full colour = {bound:.2f} px)")
     # A few pixels at the border of the picture would otherwise set the scale.
-    image = panels[3].imshow(picture.strain, cmap="inferno", vmin=0.0, vmax=_high(picture.strain))
-    panels[3].set_title("optical strain (1/px)", fontsize=9)
+    image = draw_heat(panels[3], picture.strain, high(picture.strain), "optical strain (px/px)")
     figure.colorbar(image, ax=panels[3], fraction=0.046, pad=0.02, extend="max")
     figure.suptitle(picture.title, fontsize=10, parse_math=False)
+    return save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure whole, in the format of the path's suffix.
+
+    Raises
+    ------
+    UsageError
+        Where the suffix is none of `FORMATS`.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise UsageError("Figures are written by the suffix of their file", expected=known, found=str(path))
     with written_whole(path) as temporary:
-        figure.savefig(temporary, format="png")
+        figure.savefig(temporary, format=suffix[1:])
     return path
 
 
-def _draw_face(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
+def high(values: NDArray[np.floating]) -> float:
+    """Return the value that all but one in two hundred lie below."""
+    return max(float(np.percentile(values, 99.5)), 1e-6)
+
+
+def draw_face(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
+    """Draw a face, grey or BGR."""
     if image.ndim == 2:
         axes.imshow(image, cmap="gray", vmin=0, vmax=255)
     else:
@@ -81,27 +120,32 @@ def _draw_face(axes: Axes, image: NDArray[np.uint8], title: str) -> None:
     axes.set_title(title, fontsize=9)
 
 
-def _high(values: NDArray[np.float32]) -> float:
-    return max(float(np.percentile(values, 99.5)), 1e-6)
-
-
-def _draw_marks(axes: Axes, picture: ClipPicture) -> None:
+def draw_marks(axes: Axes, landmarks: NDArray[np.float32], boxes: Sequence[Box], shape: tuple[int, ...]) -> None:
+    """Draw landmarks and regions over a face of this height and width."""
     from matplotlib.patches import Rectangle
 
-    height, width = picture.onset.shape[:2]
-    axes.plot(picture.landmarks[:, 0], picture.landmarks[:, 1], ".", markersize=1.5, color="#39d0ff", alpha=0.7)
-    for left, top, right, bottom in picture.boxes:
+    axes.plot(landmarks[:, 0], landmarks[:, 1], ".", markersize=1.5, color="#39d0ff", alpha=0.7)
+    for left, top, right, bottom in boxes:
         axes.add_patch(
             Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor="#ffd23f", linewidth=1.2)
         )
     # Landmarks may lie outside the face's square, which keeps its size.
-    axes.set_xlim(-0.5, width - 0.5)
-    axes.set_ylim(height - 0.5, -0.5)
+    axes.set_xlim(-0.5, shape[1] - 0.5)
+    axes.set_ylim(shape[0] - 0.5, -0.5)
 
 
-def _draw_flow(axes: Axes, flow: NDArray[np.float32]) -> None:
+def draw_heat(
+    axes: Axes, values: NDArray[np.floating], most: float, title: str, *, colours: str = "inferno"
+) -> AxesImage:
+    """Draw a map from 0 to `most`."""
+    image = axes.imshow(values, cmap=colours, vmin=0.0, vmax=most)
+    axes.set_title(title, fontsize=9)
+    return image
+
+
+def draw_flow(axes: Axes, flow: NDArray[np.float32], bound: float, *, title: str) -> None:
+    """Draw a flow field in colours and arrows; motion of `bound` px is fully coloured."""
     size = flow.shape[-1]
-    bound = max(_high(np.hypot(flow[0], flow[1])), _LEAST_BOUND)
     axes.imshow(flow_colours(flow, bound))
     step = max(size // 20, 1)
     rows, columns = np.mgrid[step // 2 : size : step, step // 2 : size : step]
@@ -111,4 +155,4 @@ def _draw_flow(axes: Axes, flow: NDArray[np.float32]) -> None:
     legend = axes.inset_axes((0.80, 0.01, 0.19, 0.19))
     legend.imshow(colour_wheel(65))
     legend.set_axis_off()
-    axes.set_title(f"flow, onset to apex (full colour = {bound:.2f} px)", fontsize=9)
+    axes.set_title(title, fontsize=9)

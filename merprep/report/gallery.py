@@ -9,15 +9,15 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from merprep.errors import UnknownNameError
 from merprep.faces import region_points
 from merprep.faces.outlines import outlines
 from merprep.features import anatomical_boxes, five_points, mosaic
+from merprep.flow import strain as strain_of
 from merprep.flow import to_grey
 from merprep.records import Clip
 from merprep.report import raster
 from merprep.report.blocks import Figure, slug
-from merprep.report.motion import field_and_strain
+from merprep.report.motion import fields_between, is_outlined
 from merprep.report.svg import drawing, rect, tag, text
 from merprep.store import FeatureFile, open_features
 from merprep.store.aligned import AlignedFile, open_aligned
@@ -71,7 +71,9 @@ class Gallery:
         """Draw one clip."""
         first, second = self.ends(clip)
         frames = self.aligned.frames(clip.id, [number for number in (first, second) if number is not None])
-        field, strain = field_and_strain(to_grey(frames[0]), to_grey(frames[1]), self.features.config)
+        grey, landmarks = to_grey(frames), self.aligned.landmarks(clip.id)
+        [field] = fields_between(grey[:1], grey[1:], landmarks, self.aligned.scheme, self.features.config)
+        strain = strain_of(field)
         bound = max(float(np.percentile(np.hypot(field[0], field[1]), 99.5)), _LEAST_BOUND)
         most = max(float(np.percentile(strain, 99.5)), 1e-6)
         top = 22 if not self.faces else _SIDE + 50
@@ -154,10 +156,7 @@ def _title(x: float, top: float, title: str) -> Markup:
 
 
 def _outlines(scheme: str) -> list[list[int]]:
-    try:
-        return list(outlines(scheme).values())
-    except UnknownNameError:
-        return []  # five points have no outlines
+    return list(outlines(scheme).values()) if is_outlined(scheme) else []
 
 
 def _outline(points: Maps) -> Markup:

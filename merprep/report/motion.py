@@ -11,9 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from merprep.config import short_hash
-from merprep.flow import estimate
-from merprep.flow.strain import strain
+from merprep.faces.outlines import eyes_mask, rigid_mask
+from merprep.flow import estimator
+from merprep.flow.checks import checked_pair
+from merprep.flow.steady import steady_fields
+from merprep.manifest_data import load_table
 from merprep.store import FeatureFile
+
+Frames = NDArray[np.float32]
+Points = NDArray[np.float32]
 
 # The strongest twentieth of a map's cells: a movement of one brow covers about as much.
 _STRONGEST = 95.0
@@ -67,24 +73,52 @@ def choose(strength: pd.Series, count: int) -> Choice:
     return Choice(tuple(strongest), tuple(weakest), tuple(others[:count]))
 
 
-def field_and_strain(
-    onset: NDArray[np.float32], apex: NDArray[np.float32], config: Mapping[str, Any]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return flow (2, S, S) and strain (S, S) between two aligned grey faces, by the method of a feature file."""
-    method, parameters = str(config.get("method", "tvl1")), dict(config.get("parameters") or {})
-    field = np.asarray(estimate(onset, apex, method=method, **parameters), np.float32)
-    return field, np.asarray(strain(field), np.float32)
+def fields_between(
+    first: Frames, second: Frames, landmarks: Points, scheme: str, config: Mapping[str, Any]
+) -> NDArray[np.float32]:
+    """Return the flow of pairs of aligned faces of one clip, by the settings of a feature file.
+
+    Parameters
+    ----------
+    first, second : (N, S, S) float32
+        Grey.
+    landmarks : (P, 2) float32
+        (x, y) in aligned pixels.
+    scheme : str
+        What the landmarks are.
+    config : mapping
+        ``method``, ``parameters``, ``head_motion`` and ``mask_eyes`` count here.
+
+    Returns
+    -------
+    (N, 2, S, S) float32
+    """
+    engine = estimator(str(config.get("method", "tvl1")), **dict(config.get("parameters") or {}))
+    first, second = checked_pair(first, second)
+    size, model = first.shape[-1], config.get("head_motion", "none")
+    if model == "none":
+        fields = engine.fields(first, second)
+    else:
+        # Five points outline nothing; the head's motion is then fitted to all of the picture.
+        mask = rigid_mask(landmarks, scheme, size) if is_outlined(scheme) else np.ones((size, size), np.bool_)
+        fields, _ = steady_fields(engine, first, second, model, region=np.repeat(mask[np.newaxis], len(first), axis=0))
+    if config.get("mask_eyes"):
+        fields = np.where(eyes_mask(landmarks, scheme, size), np.float32(0), fields)
+    return np.asarray(fields, np.float32)
+
+
+def is_outlined(scheme: str) -> bool:
+    """Whether a landmark scheme has outlines of the face and its parts."""
+    return "outlines" in load_table("faces", scheme)
 
 
 def left_out(config: Mapping[str, Any]) -> list[str]:
-    """Return what the feature file did beyond the flow of two frames, which the gallery's large maps do not show."""
+    """Return what the feature file did beyond that, which large maps of single clips do not show."""
     found = []
-    if config.get("head_motion", "none") != "none":
-        found.append(f"removal of the head's motion ({config['head_motion']})")
     if config.get("average"):
         found.append(f"averages of {config['average']} frames on each side")
-    if config.get("mask_eyes"):
-        found.append("the mask of the eyes")
+    if config.get("temporal"):
+        found.append("changes in time")
     if config.get("flow_size"):
         found.append(f"shrinking to {config['flow_size']} px")
     return found

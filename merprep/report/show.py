@@ -1,4 +1,4 @@
-"""What `merprep show` draws, from the aligned faces on disk."""
+"""What `merprep show` draws of one clip: a figure, two methods side by side, or the whole clip as it moves."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from merprep.errors import StoreError
-from merprep.faces import region_points
-from merprep.features import anatomical_boxes, five_points
-from merprep.flow import estimate, strain, to_grey
-from merprep.records import Clip
+from merprep.flow import strain
+from merprep.report.animation import write_animation
 from merprep.report.clip_figure import ClipPicture, draw_clip
-from merprep.store import Workspace, read_manifest
-from merprep.store.aligned import AlignedFile, open_aligned
+from merprep.report.clip_motion import ClipMotion, key_motion, whole_motion
+from merprep.report.compare_figure import draw_comparison
+from merprep.store import Workspace
 from merprep.store.workspace import safe_name
 
 
-def show_clip(workspace: Workspace, clip_id: str, *, method: str = "tvl1", path: Path | None = None) -> Path:
+def show_clip(workspace: Workspace, clip_id: str, *, method: str | None = None, path: Path | None = None) -> Path:
     """Draw onset, apex, landmarks, regions, flow and strain of one clip.
 
     Parameters
@@ -25,10 +23,11 @@ def show_clip(workspace: Workspace, clip_id: str, *, method: str = "tvl1", path:
     workspace : Workspace
     clip_id : str
         The clip's id, or its name alone where that is unique.
-    method : str
-        The flow method to draw; the flow is computed at the size of the aligned faces.
+    method : str, optional
+        A flow method with its defaults; None takes the settings of the newest feature file. The flow is computed at
+        the size of the aligned faces.
     path : Path, optional
-        The PNG to write; ``figures/<clip>.png`` in the workspace where None.
+        The PNG, PDF or SVG to write; ``figures/<clip>.png`` in the workspace where None.
 
     Returns
     -------
@@ -39,53 +38,88 @@ def show_clip(workspace: Workspace, clip_id: str, *, method: str = "tvl1", path:
     StoreError
         Where the clip's faces were not aligned, or it has no apex.
     """
-    clip = read_manifest(workspace).clip(clip_id)
-    with _aligned_file_of(workspace, clip) as aligned:
-        picture = clip_picture(aligned, clip, method=method)
-    return draw_clip(picture, path or workspace.figures / f"{safe_name(clip.id)}.png")
+    motion = key_motion(workspace, clip_id, method)
+    return draw_clip(clip_picture(motion), path or _place(workspace, motion, ".png"))
 
 
-def clip_picture(aligned: AlignedFile, clip: Clip, *, method: str = "tvl1") -> ClipPicture:
-    """Gather what is drawn of one clip from a file of aligned faces.
-
-    Raises
-    ------
-    StoreError
-        Where the clip has no apex.
-    """
-    if clip.onset is None or clip.apex is None:
-        raise StoreError(
-            "The clip has no apex, so there is no motion from onset to apex to draw",
-            where=clip.id,
-            mend="annotate an apex, or choose another clip",
-        )
-    onset, apex = aligned.frames(clip.id, [clip.onset, clip.apex])
-    flow = estimate(to_grey(onset), to_grey(apex), method=method)
-    landmarks = aligned.landmarks(clip.id)
-    peak = float(np.hypot(flow[0], flow[1]).max())
-    details = [clip.emotion or "no emotion", f"AU {clip.action_units}" if clip.action_units else "",
-               f"onset {clip.onset}, apex {clip.apex} ({clip.apex_source})", f"peak motion {peak:.2f} px"]  # fmt: skip
+def clip_picture(motion: ClipMotion) -> ClipPicture:
+    """Compute what is drawn of one clip's onset and apex."""
+    [flow] = motion.fields()
     return ClipPicture(
-        title=f"{clip.id} — " + ", ".join(part for part in details if part),
-        onset=onset,
-        apex=apex,
-        landmarks=landmarks,
-        boxes=anatomical_boxes(five_points(region_points(landmarks, aligned.scheme)), onset.shape),
+        title=f"{motion.told}, peak motion {float(np.hypot(flow[0], flow[1]).max()):.2f} px",
+        onset=motion.frames[0],
+        apex=motion.frames[1],
+        landmarks=motion.landmarks,
+        boxes=motion.boxes,
         flow=flow,
         strain=strain(flow),
     )
 
 
-def _aligned_file_of(workspace: Workspace, clip: Clip) -> AlignedFile:
-    files = sorted((workspace.folder / "aligned").glob("*.h5"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in files:
-        aligned = open_aligned(path)
-        if clip.id in aligned:
-            return aligned
-        aligned.close()
-    raise StoreError(
-        "The clip's faces are not aligned",
-        where=clip.id,
-        found=clip.reason or f"{len(files)} files of aligned faces, none with this clip",
-        mend="run `merprep align`; its report says why a clip was skipped",
-    )
+def compare_methods(
+    workspace: Workspace, clip_id: str, methods: tuple[str, str], *, path: Path | None = None
+) -> tuple[Path, float]:
+    """Draw the flow and strain of one clip by two methods, on one scale, and how far apart they are.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    clip_id : str
+    methods : (str, str)
+        Both with their default parameters and the same treatment of the head's motion.
+    path : Path, optional
+        ``figures/<clip>-<method>-<method>.png`` in the workspace where None.
+
+    Returns
+    -------
+    Path
+    float
+        The mean distance between the two fields, px.
+
+    Raises
+    ------
+    StoreError
+        Where the clip's faces were not aligned, or it has no apex.
+    UnknownNameError
+        Where there is no such method.
+    """
+    motion = key_motion(workspace, clip_id)
+    flows = tuple(motion.fields(method)[0] for method in methods)
+    target = path or _place(workspace, motion, f"-{methods[0]}-{methods[1]}.png")
+    apart = float(np.hypot(*(flows[0] - flows[1])).mean())
+    return draw_comparison(motion, methods, (flows[0], flows[1]), target), apart
+
+
+def animate_clip(
+    workspace: Workspace, clip_id: str, *, method: str | None = None, path: Path | None = None, rate: float = 8.0
+) -> Path:
+    """Write a clip from onset to offset as it moves: the face, and the flow and strain since the onset.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    clip_id : str
+    method : str, optional
+        As for `show_clip`.
+    path : Path, optional
+        A ``.gif``, ``.webp`` or ``.mp4``; ``figures/<clip>.gif`` in the workspace where None.
+    rate : float
+        Frames a second; a clip at its own rate is over in a blink.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    StoreError
+        Where the clip's faces were not aligned, or it has too few frames.
+    UsageError
+        Where the file's suffix is none of these.
+    """
+    motion = whole_motion(workspace, clip_id, method)
+    return write_animation(motion, path or _place(workspace, motion, ".gif"), rate=rate)
+
+
+def _place(workspace: Workspace, motion: ClipMotion, suffix: str) -> Path:
+    return workspace.figures / f"{safe_name(motion.clip.id)}{suffix}"

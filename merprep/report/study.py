@@ -10,7 +10,7 @@ from typing import Any
 
 from merprep.records import Clip
 from merprep.report.runs import Run, read_runs
-from merprep.store import Manifest, Workspace, read_manifest_or_empty
+from merprep.store import Manifest, Workspace, open_features, read_manifest_or_empty
 from merprep.store.accounts import Entry, read_journal
 
 
@@ -26,7 +26,7 @@ class Study:
     ingests : dict
         ``reports/ingest-<database>.json`` by database.
     aligned, features : Path or None
-        The newest file of aligned faces and the newest feature file.
+        The newest feature file, and the aligned faces that it was made from (or else the newest).
     runs : tuple of Run
         The newest first.
     unfinished : tuple of str
@@ -73,12 +73,13 @@ def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
     """
     manifest = read_manifest_or_empty(workspace)
     runs, unfinished = read_runs(workspace)
+    features = next(iter(workspace.feature_files()), None)
     return Study(
         workspace=workspace,
         manifest=manifest,
         ingests={name: _ingest_report(workspace, name) for name in manifest.sources},
-        aligned=_newest(workspace.folder / "aligned"),
-        features=next(iter(workspace.feature_files()), None),
+        aligned=_aligned_of(workspace, features),
+        features=features,
         runs=runs,
         unfinished=unfinished,
         journal=read_journal(workspace),
@@ -86,7 +87,14 @@ def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
     )
 
 
-def _newest(folder: Path) -> Path | None:
+def _aligned_of(workspace: Workspace, features: Path | None) -> Path | None:
+    """Return the file of aligned faces that the features were made from, or else the newest."""
+    if features is not None:
+        with open_features(features) as file:
+            source = workspace.aligned_path(str(file.inputs.get("aligned", "none")))
+        if source.is_file():
+            return source
+    folder = workspace.folder / "aligned"
     return max(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name), default=None)
 
 

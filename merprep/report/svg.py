@@ -7,7 +7,7 @@ from itertools import count
 from markupsafe import Markup, escape
 
 # Hues that read on white and on near-black paper, and apart for most colour-blind eyes (after Okabe and Ito).
-HONEST, OPTIMISTIC, PUBLISHED, FLAG = "#2f7fc1", "#d3761a", "#7a8288", "#c2418f"
+HONEST, OPTIMISTIC, PUBLISHED, FLAG = "#2574b5", "#d3761a", "#7a8288", "#c2418f"
 INK = "currentColor"
 _numbers = count(1)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from merprep.report.blocks import Block, Figure, Section, Table, Text, Value
+from merprep.report.blocks import Block, Cell, Figure, Section, Table, Text, Value
 from merprep.report.charts import bars
 from merprep.report.study import Study
 
 TITLE = "Cost"
 
 
+def _tenths(seconds: float) -> Cell:
+    return Cell(f"{seconds:.1f}", sort=seconds)
+
+
 def section(study: Study) -> Section:
     """Return the section."""
-    rows: list[tuple[Value, ...]] = []
+    rows: list[tuple[Value | Cell, ...]] = []
     totals: dict[str, float] = {}
     for entry in study.journal:
         done = entry.counts.get("done", 0)
@@ -23,14 +27,14 @@ def section(study: Study) -> Section:
                 entry.ended,
                 entry.counts.get("in", 0),
                 done,
-                round(entry.seconds, 2),
-                each and round(each, 1),
+                _tenths(entry.seconds),
+                None if each is None else Cell(f"{each:.0f}", sort=each),
             )
         )
         totals[entry.stage] = totals.get(entry.stage, 0.0) + entry.seconds
     for run in study.runs:
         seconds = float(run.scores.get("seconds", 0.0))
-        rows.append(("train", run.name, "", int(run.full["n"]), int(run.full["n"]), round(seconds, 2), None))
+        rows.append(("train", run.name, "", int(run.full["n"]), int(run.full["n"]), _tenths(seconds), None))
         totals["train"] = totals.get("train", 0.0) + seconds
     if not rows:
         return Section("cost", TITLE, (Text("No stage has left an account of its time yet."),))
