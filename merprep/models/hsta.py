@@ -1,6 +1,6 @@
 """HSTA: a hierarchical transformer that lets a pair of key frames and a clip look at each other.
 
-Wang et al., "HSTA: hierarchical space-time attention for micro-expression recognition", arXiv 2405.03202, 2024.
+Hao et al., "Hierarchical space-time attention for micro-expression recognition", arXiv 2405.03202, 2024.
 The frame is that of CrossViT (Chen et al., ICCV 2021): two branches of different width, here the special frames (onset
 and apex) and the video, both cut into tubelets. In every module each branch attends to itself (USTA), then the class
 token of each goes over to the other branch, looks at its patches and comes back (CSTA).
