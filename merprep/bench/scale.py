@@ -56,7 +56,11 @@ class ScaleRow:
 
 
 def scale(
-    counts: Sequence[int] = (1000, 10_000), *, folder: Path | None = None, progress: Progress | None = None
+    counts: Sequence[int] = (1000, 10_000),
+    *,
+    stages: Sequence[str] = STAGES,
+    folder: Path | None = None,
+    progress: Progress | None = None,
 ) -> list[ScaleRow]:
     """Run ingest, align and flow on tiny pictures, laid out as CASME II, and measure memory and time.
 
@@ -66,6 +70,8 @@ def scale(
     ----------
     counts : sequence of int
         Numbers of clips, ascending.
+    stages : sequence of str
+        Of ``ingest, align, flow, flow again``, in that order; each needs those before it.
     folder : Path, optional
         Where pictures and workspaces are made (about 2 kB and four names a clip); a temporary folder where None.
 
@@ -79,13 +85,13 @@ def scale(
     if not counts or min(counts) < _SUBJECTS or list(counts) != sorted(counts):
         raise UsageError(f"Numbers of clips are {_SUBJECTS} or more, ascending", found=str(list(counts)))
     progress = progress or Silent()
-    progress.start("scale, stages", len(counts) * len(STAGES))
+    progress.start("scale, stages", len(counts) * len(stages))
     rows: list[ScaleRow] = []
     try:
         for count in counts:
             with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as temporary:
                 write_tiny(Path(temporary) / "raw", count)
-                for stage in STAGES:
+                for stage in stages:
                     rows.append(_row(stage, count, _alone(stage, Path(temporary)), rows))
                     progress.advance()
     finally:
