@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +23,10 @@ from merprep.training.baselines import baseline
 from merprep.training.fit import Observer, fit, probabilities
 from merprep.training.folds import Fold, FoldResult, Predictions, seed_of
 from merprep.training.normalising import normalised
+from merprep.training.preparing import attach, on_maps, seen_at_once
 from merprep.training.recipe import Recipe
 from merprep.training.selection import Selection, inner_epoch, oracle_epoch
+from merprep.training.stacked import dropout_generator, with_own_dropout
 
 # Of the training persons, one in five validates where epochs are chosen by inner persons.
 _INNER_FOLDS = 5
@@ -33,10 +36,11 @@ _INNER_FOLDS = 5
 class Clips:
     """The labelled clips of a run, in memory.
 
-    `images` are (N, C, H, W) float32, `labels` (N,) int64; `persons`, `databases` and `ids` have one entry a clip.
+    `images` are (N, C, H, W) float32, or pictures as stored, (N, C, S, S) or (N, C, T, S, S) uint8; `labels` (N,)
+    int64; `persons`, `databases` and `ids` have one entry a clip.
     """
 
-    images: NDArray[np.float32]
+    images: NDArray[Any]
     labels: NDArray[np.int64]
     persons: list[str]
     databases: list[str]
@@ -45,7 +49,10 @@ class Clips:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is the same for all folds of a run; `recipe` is None for baselines."""
+    """What is the same for all folds of a run.
+
+    `recipe` is None for baselines; `stack` is how many folds are trained side by side, 1 for each by itself.
+    """
 
     preset: Preset
     recipe: Recipe | None
@@ -54,6 +61,7 @@ class Plan:
     device: str
     threads: int
     folder: Path
+    stack: int = 1
 
     @property
     def n_classes(self) -> int:
@@ -75,7 +83,7 @@ def run_fold(plan: Plan, fold: Fold, seed: int, digest: str, clips: Clips) -> Fo
     if plan.recipe is None:
         honest = _baseline(plan, fold, seed, clips)
     else:
-        with _threads(plan.threads):
+        with threads_set(plan.threads):
             loss, honest, optimistic = _network(plan, plan.recipe, fold, seed, clips)
     seconds = round(time.perf_counter() - start, 3)
     result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
@@ -84,7 +92,8 @@ def run_fold(plan: Plan, fold: Fold, seed: int, digest: str, clips: Clips) -> Fo
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def threads_set(count: int) -> Iterator[None]:
+    """Let torch use so many threads for a while."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
@@ -107,25 +116,45 @@ def _baseline(plan: Plan, fold: Fold, seed: int, clips: Clips) -> Predictions:
 
 
 def _network(plan: Plan, recipe: Recipe, fold: Fold, seed: int, clips: Clips) -> tuple[float, Predictions, Predictions]:
-    train, inner = fold.train, np.zeros(0, np.int64)
-    if plan.selection == "inner":
-        train, inner = _inner_split(fold.train, clips.persons, seed_of(seed, fold.name))
+    train, inner = sides_of(plan, fold, seed, clips)
     clips = replace(clips, images=normalised(plan.preset.input, clips.images, train))
     watched = torch.from_numpy(clips.images[np.concatenate([fold.test, inner])]).to(plan.device)
     history: list[NDArray[np.float32]] = []
 
     def observe(_: int, network: nn.Module) -> None:
-        history.append(probabilities(network, watched).numpy())
+        history.append(probabilities(network, watched, seen_at_once(plan.preset.input)).numpy())
 
     loss = train_network(plan, recipe, clips, train, seed_of(seed, fold.name), observe)[1]
-    tested = np.stack(history)[:, : len(fold.test)]
+    return loss, *chosen_epochs(plan, fold, inner, np.stack(history), clips)
+
+
+def sides_of(plan: Plan, fold: Fold, seed: int, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the clips that a fold is fitted on, and those of its training side that choose the epoch (often none)."""
+    if plan.selection == "inner":
+        return _inner_split(fold.train, clips.persons, seed_of(seed, fold.name))
+    return fold.train, np.zeros(0, np.int64)
+
+
+def chosen_epochs(
+    plan: Plan, fold: Fold, inner: NDArray[np.int64], history: NDArray[np.float32], clips: Clips
+) -> tuple[Predictions, Predictions]:
+    """Return the honest and the optimistic predictions of a fold.
+
+    Parameters
+    ----------
+    inner : (M,) int64
+        The clips that choose the epoch; none where the last one counts.
+    history : (E, N + M, classes) float32
+        Probabilities of the N test clips and of these, after every epoch.
+    """
+    tested = history[:, : len(fold.test)]
     honest = len(history) - 1
     if plan.selection == "inner":
-        validated = np.stack(history)[:, len(fold.test) :].argmax(axis=2)
+        validated = history[:, len(fold.test) :].argmax(axis=2)
         honest = inner_epoch(validated, clips.labels[inner], plan.n_classes)
     oracle = oracle_epoch(tested.argmax(axis=2), clips.labels[fold.test])
-    told = [Predictions(epoch + 1, tested[epoch].tolist()) for epoch in (honest, oracle)]
-    return loss, told[0], told[1]
+    honestly, best = (Predictions(epoch + 1, tested[epoch].tolist()) for epoch in (honest, oracle))
+    return honestly, best
 
 
 def train_network(
@@ -141,12 +170,13 @@ def train_network(
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         network = build_preset(plan.preset, plan.n_classes)
-        network = network.to(plan.device)
+        attach(network, plan.preset.input, recipe.augmentation)
+        network = with_own_dropout(network.to(plan.device), dropout_generator(plan.device, seed))
         loss = fit(
             network,
             torch.from_numpy(clips.images[train]).to(plan.device),
             torch.from_numpy(clips.labels[train]).to(plan.device),
-            recipe,
+            on_maps(recipe, plan.preset.input),
             n_classes=plan.n_classes,
             mirror=Mirror.of(plan.preset.input),
             generator=torch.Generator(plan.device).manual_seed(seed),

@@ -19,7 +19,7 @@ from merprep.store.provenance import versions
 from merprep.store.whole import sweep
 from merprep.store.workspace import written_whole
 from merprep.training.dataset import FeatureDataset, Labelling
-from merprep.training.device import resolve_device, workers
+from merprep.training.device import keep_freed_memory, resolve_device, workers
 from merprep.training.final import fit_final, origin_of
 from merprep.training.folds import Fold, FoldResult, load_fold, split_of
 from merprep.training.job import Clips, Plan, run_fold
@@ -27,6 +27,7 @@ from merprep.training.prepare import check_network, clips_of, config_of, notes_o
 from merprep.training.recipe import Recipe
 from merprep.training.result import TrainResult, conclude
 from merprep.training.selection import SELECTIONS, Selection
+from merprep.training.stacked_job import alone_notes, groups_of, run_folds, stack_size
 
 Task = tuple[Fold, int, str]
 
@@ -44,6 +45,7 @@ def train(
     seeds: int = 1,
     device: str = "auto",
     jobs: int | None = None,
+    stack: int | None = None,
     epochs: int | None = None,
     max_folds: int | None = None,
     permute_labels_within_persons: int | None = None,
@@ -76,7 +78,10 @@ def train(
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int, optional
-        Folds at once; None decides by the network's size.
+        Worker processes; None decides by the network's size.
+    stack : int, optional
+        Folds of a small network that are trained side by side in one process, as one network with stacked parameters;
+        None decides by the device, 1 trains each alone. Results differ by rounding at most.
     epochs : int, optional
         In place of the recipe's; recorded.
     max_folds : int, optional
@@ -114,6 +119,8 @@ def train(
     rule = _selection(selection)
     plan = Plan(chosen, recipe, dataset.classes, rule, resolve_device(device), 1, Path())
     parameters = check_network(plan, clips)
+    plan = replace(plan, stack=stack_size(plan, parameters, stack))
+    notes += alone_notes(plan, parameters)
     config = config_of(plan, dataset, clips, split, permute_labels_within_persons)
     folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
     plan = replace(plan, folder=folder / "folds")
@@ -206,22 +213,35 @@ def _run(
 ) -> list[FoldResult]:
     kept = {task[2]: load_fold(plan.folder, task[0].name, task[1], task[2]) for task in tasks}
     pending = [task for task in tasks if kept[task[2]] is None]
-    count, threads = workers(jobs, parameters, plan.device, max(len(pending), 1))
+    groups = groups_of(plan, pending, clips)
+    count, threads = workers(jobs, parameters, plan.device, max(len(groups), 1))
     progress.start(f"train {plan.preset.model}-{plan.preset.name}, folds", len(tasks))
     progress.advance(len(tasks) - len(pending))
-    for result in _results(replace(plan, threads=threads), pending, clips, count):
-        kept[result.digest] = result
-        progress.advance()
+    for results in _results(replace(plan, threads=threads), groups, clips, count):
+        for result in results:
+            kept[result.digest] = result
+            progress.advance()
     progress.finish()
     return [cast("FoldResult", kept[task[2]]) for task in tasks]
 
 
-def _results(plan: Plan, tasks: Sequence[Task], clips: Clips, jobs: int) -> Iterator[FoldResult]:
+def _results(plan: Plan, groups: Sequence[list[Task]], clips: Clips, jobs: int) -> Iterator[list[FoldResult]]:
     if jobs == 1:
-        yield from (run_fold(plan, fold, seed, digest, clips) for fold, seed, digest in tasks)
+        yield from (_trained(plan, group, clips) for group in groups)
         return
     import joblib
 
     # Sent whole to each worker: a memory map would leave files behind on Windows, and the clips are a few megabytes.
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", max_nbytes=None)
-    yield from pool(joblib.delayed(run_fold)(plan, fold, seed, digest, clips) for fold, seed, digest in tasks)
+    yield from pool(joblib.delayed(_in_worker)(plan, group, clips) for group in groups)
+
+
+def _in_worker(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
+    keep_freed_memory()
+    return _trained(plan, group, clips)
+
+
+def _trained(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
+    if plan.stack > 1:
+        return run_folds(plan, group, clips)
+    return [run_fold(plan, fold, seed, digest, clips) for fold, seed, digest in group]

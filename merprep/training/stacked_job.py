@@ -1,0 +1,137 @@
+"""Trains and tests several folds side by side; runs in a worker process."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from merprep.models import build_preset
+from merprep.training.augment import Mirror
+from merprep.training.device import SMALL
+from merprep.training.folds import Fold, FoldResult, seed_of
+from merprep.training.job import Clips, Plan, chosen_epochs, sides_of, threads_set
+from merprep.training.normalising import normalised
+from merprep.training.recipe import Recipe
+from merprep.training.stacked import StackedNetwork, dropout_generator, is_stackable
+from merprep.training.stacked_fit import Side, batch_shape, fit_stacked, padded
+
+Task = tuple[Fold, int, str]
+# Folds side by side: on a CPU as many as their tensors find room for near a core, on a GPU as many as fill it.
+FOLDS_CPU, FOLDS_GPU = 4, 128
+# Test clips are looked at in lots of one length, so that no result depends on how many others there are.
+_LOT = 16
+
+
+def stack_size(plan: Plan, parameters: int, asked: int | None) -> int:
+    """Return how many folds of a plan are trained side by side; 1 where they cannot be, or are too large."""
+    if plan.recipe is None or parameters >= SMALL or not _can_stack(plan, plan.recipe):
+        return 1
+    return asked or (FOLDS_CPU if plan.device == "cpu" else FOLDS_GPU)
+
+
+def alone_notes(plan: Plan, parameters: int) -> list[str]:
+    """Say where folds of a small network had to be trained one by one."""
+    if plan.recipe is None or parameters >= SMALL or plan.preset.input.is_picture or _can_stack(plan, plan.recipe):
+        return []
+    return ["folds were trained one by one: this network or recipe cannot be stacked"]
+
+
+def _can_stack(plan: Plan, recipe: Recipe) -> bool:
+    # Rates and decays that differ from tensor to tensor of a kind are read off names and shapes, which stacks change.
+    if recipe.layer_decay != 1 or recipe.decay_matrices_only:
+        return False
+    if plan.preset.input.is_picture:
+        return False
+    with torch.device("meta"):
+        return is_stackable(build_preset(plan.preset, plan.n_classes))
+
+
+def groups_of(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[list[Task]]:
+    """Gather the tasks that one worker does in one go.
+
+    Folds side by side have batches of the same shapes; those of like size stand together.
+    """
+    if plan.stack == 1 or plan.recipe is None:
+        return [[task] for task in tasks]
+    alike: defaultdict[tuple[int, int], list[tuple[int, Task]]] = defaultdict(list)
+    for task in tasks:
+        train, _ = sides_of(plan, task[0], task[1], clips)
+        alike[batch_shape(torch.from_numpy(clips.labels[train]), plan.recipe)].append((len(train), task))
+    found = []
+    for shape in sorted(alike):
+        ordered = [task for _, task in sorted(alike[shape], key=lambda pair: pair[0])]
+        count = -(-len(ordered) // plan.stack)
+        found += [ordered[len(ordered) * k // count : len(ordered) * (k + 1) // count] for k in range(count)]
+    return found
+
+
+def run_folds(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[FoldResult]:
+    """Train and test folds whose batches have the same shapes, and leave the results in the run's folder.
+
+    Everything random is drawn from each fold's seed and name, so it does not matter which folds stand side by side.
+    """
+    start = time.perf_counter()
+    if plan.recipe is None:
+        raise ValueError("a baseline has no network to stack")
+    sides = [sides_of(plan, fold, seed, clips) for fold, seed, _ in tasks]
+    with threads_set(plan.threads):
+        losses, histories = _trained(plan, plan.recipe, tasks, sides, clips)
+    seconds = round((time.perf_counter() - start) / len(tasks), 3)
+    results = []
+    for (fold, seed, digest), (_, inner), loss, history in zip(tasks, sides, losses, histories, strict=True):
+        names, truth = [clips.ids[index] for index in fold.test], clips.labels[fold.test].tolist()
+        honest, optimistic = chosen_epochs(plan, fold, inner, history, clips)
+        result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
+        result.save(plan.folder)
+        results.append(result)
+    return results
+
+
+def _trained(
+    plan: Plan,
+    recipe: Recipe,
+    tasks: Sequence[Task],
+    sides: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
+    clips: Clips,
+) -> tuple[list[float], list[NDArray[np.float32]]]:
+    given, watched, counts = [], [], []
+    for (fold, seed, _), (train, inner) in zip(tasks, sides, strict=True):
+        images = torch.from_numpy(normalised(plan.preset.input, clips.images, train))
+        labels = torch.from_numpy(clips.labels[train]).to(plan.device)
+        generator = torch.Generator(plan.device).manual_seed(seed_of(seed, fold.name))
+        given.append(Side(images[train].to(plan.device), labels, generator, fold.name))
+        watched.append(images[np.concatenate([fold.test, inner])].to(plan.device))
+        counts.append(len(watched[-1]))
+    seen = padded(torch.cat(watched), counts, 0, -(-max(counts) // _LOT) * _LOT)
+    history: list[NDArray[np.float32]] = []
+    networks = [_built(plan, seed_of(seed, fold.name)) for fold, seed, _ in tasks]
+    losses = fit_stacked(
+        networks,
+        given,
+        recipe,
+        n_classes=plan.n_classes,
+        mirror=Mirror.of(plan.preset.input),
+        dropout=[dropout_generator(plan.device, seed_of(seed, fold.name)) for fold, seed, _ in tasks],
+        observe=lambda _, stacked: history.append(_probabilities(stacked, seen).numpy()),
+    )
+    whole = np.stack(history)
+    return losses, [whole[:, number, :count] for number, count in enumerate(counts)]
+
+
+def _built(plan: Plan, seed: int) -> torch.nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_preset(plan.preset, plan.n_classes).to(plan.device)
+
+
+def _probabilities(stacked: StackedNetwork, seen: Tensor) -> Tensor:
+    """Return (networks, B, classes) float32 on the CPU."""
+    lots = [seen] if seen.is_cuda else torch.split(seen, _LOT, dim=1)
+    with torch.no_grad():
+        return torch.cat([stacked(lot).softmax(dim=2).cpu() for lot in lots], dim=1)
