@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +40,7 @@ class _Row:
 
     clip: Clip
     path: Path
+    digest: str = ""
 
 
 @one_writer
@@ -81,14 +82,16 @@ def import_htnet_features(
     maps_folder, csv_path = _find(Path(folder))
     rows, outcomes = _match(csv_path, maps_folder)
     progress.start("import htnet-features", len(rows))
-    done: list[tuple[Clip, ClipFeatures]] = []
-    for row in rows:
-        outcome, features = _read_row(row)
-        outcomes.append(outcome)
-        if features is not None:
-            done.append((row.clip, features))
-        progress.advance(failed=features is None)
-    progress.finish()
+    done: list[_Row] = []
+    try:
+        for row in rows:
+            outcome, digest = _looked_at(row)
+            outcomes.append(outcome)
+            if digest:
+                done.append(replace(row, digest=digest))
+            progress.advance(failed=not digest)
+    finally:
+        progress.finish()
     path = _write(workspace, done, outcomes, csv_path)
     return path, StageReport(
         "import htnet-features",
@@ -208,17 +211,24 @@ def _clip(database: str, subject: str, name: str, label: str) -> Clip:
     )
 
 
-def _read_row(row: _Row) -> tuple[Outcome, ClipFeatures | None]:
+def _looked_at(row: _Row) -> tuple[Outcome, str]:
+    """Return what became of a row, and the digest of its map; the map itself is read again when it is written."""
     try:
-        maps, digest = _read_map(row.path)
+        return Outcome(row.clip.id, "done"), _read_map(row.path)[1]
     except MerprepError as error:
-        return Outcome(row.clip.id, "failed", error.what), None
+        return Outcome(row.clip.id, "failed", error.what), ""
+
+
+def _features(row: _Row) -> ClipFeatures:
+    maps, digest = _read_map(row.path)
+    if digest != row.digest:
+        raise ImageError("The map changed while it was imported", where=str(row.path), mend="import again")
     points = fallback_points(maps.shape[-1])
     regions = {
         ANATOMICAL: cut_anatomical(maps, points, maps.shape[-1]),
         PUBLISHED: cut_published(maps, points),
     }
-    return Outcome(row.clip.id, "done"), ClipFeatures(maps, regions, None, digest)
+    return ClipFeatures(maps, regions, None, digest)
 
 
 def _read_map(path: Path) -> tuple[NDArray[np.float32], str]:
@@ -233,9 +243,7 @@ def _read_map(path: Path) -> tuple[NDArray[np.float32], str]:
     return maps, hashlib.sha256(data).hexdigest()[:16]
 
 
-def _write(
-    workspace: Workspace, done: list[tuple[Clip, ClipFeatures]], outcomes: list[Outcome], csv_path: Path
-) -> Path:
+def _write(workspace: Workspace, done: list[_Row], outcomes: list[Outcome], csv_path: Path) -> Path:
     if not done:
         first = next((outcome.reason for outcome in outcomes if outcome.state == "failed"), "the list has no rows")
         raise DatabaseError(
@@ -248,7 +256,7 @@ def _write(
         "kind": "htnet-features",
         "maps": MAPS_FOLDER,
         "list_sha256": sha256_of(csv_path),
-        "maps_digest": short_hash(canonical_json([[clip.id, item.digest] for clip, item in done]), 16),
+        "maps_digest": short_hash(canonical_json([[row.clip.id, row.digest] for row in done]), 16),
         "size": 28,
         "channels": list(_CHANNELS),
         "points": "published fallback points, for every clip",
@@ -266,7 +274,8 @@ def _write(
     return path
 
 
-def _in_order(done: list[tuple[Clip, ClipFeatures]]) -> Iterator[tuple[Clip, ClipFeatures]]:
+def _in_order(done: list[_Row]) -> Iterator[tuple[Clip, ClipFeatures]]:
     from merprep.store.manifest import sort_key
 
-    yield from sorted(done, key=lambda item: sort_key(item[0]))
+    for row in sorted(done, key=lambda row: sort_key(row.clip)):
+        yield row.clip, _features(row)
