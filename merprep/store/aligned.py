@@ -32,6 +32,7 @@ from merprep.records import Clip
 from merprep.store.clip_file import ClipFile, write_provenance
 from merprep.store.clip_table import write_clip_table
 from merprep.store.hdf5 import new_hdf5
+from merprep.store.watched import damage_is_told
 from merprep.store.workspace import written_whole
 
 _DEPTH = 2  # slashes in database/subject/clip
@@ -212,10 +213,12 @@ class AlignedFile(ClipFile):
     def __contains__(self, clip_id: object) -> bool:
         return isinstance(clip_id, str) and clip_id.count("/") == _DEPTH and clip_id in self._aligned
 
+    @damage_is_told
     def numbers(self, clip_id: str) -> tuple[int, ...]:
         """Return the file numbers of a clip's aligned frames, ascending."""
         return tuple(int(number) for number in self._group(clip_id)["numbers"][:])
 
+    @damage_is_told
     def frames(self, clip_id: str, numbers: Sequence[int] | None = None) -> NDArray[np.uint8]:
         """Return aligned frames of a clip.
 
@@ -249,18 +252,22 @@ class AlignedFile(ClipFile):
         wanted = [data[present[number]] for number in numbers]
         return np.stack(wanted) if wanted else np.empty((0, *data.shape[1:]), np.uint8)
 
+    @damage_is_told
     def landmarks(self, clip_id: str) -> NDArray[np.float32]:
         """Return the landmarks, (P, 2), (x, y) in aligned pixels."""
         return cast("NDArray[np.float32]", self._group(clip_id)["landmarks"][:])
 
+    @damage_is_told
     def transform(self, clip_id: str) -> NDArray[np.float64]:
         """Return the transform from original to aligned pixels, (2, 3)."""
         return cast("NDArray[np.float64]", self._group(clip_id)["transform"][:])
 
+    @damage_is_told
     def digest(self, clip_id: str) -> str:
         """Return the digest of what the clip's frames were made from."""
         return str(self._group(clip_id).attrs["digest"])
 
+    @damage_is_told
     def faces(self, clip_id: str) -> ClipFaces:
         """Return everything that the file has of one clip."""
         group = self._group(clip_id)
@@ -268,6 +275,7 @@ class AlignedFile(ClipFile):
         arrays.update({name: np.asarray(group.attrs.get(name, "")) for name in (*_NUMBERS, *_TEXTS)})
         return ClipFaces.from_arrays(arrays)
 
+    @damage_is_told
     def stamps(self, clip_id: str) -> dict[int, tuple[int, int]]:
         """Return, by file number, size and time of change of the file that each frame was made from."""
         stamps = self._group(clip_id)["stamps"][:]
@@ -275,18 +283,22 @@ class AlignedFile(ClipFile):
             number: (int(stamp[0]), int(stamp[1])) for number, stamp in zip(self.numbers(clip_id), stamps, strict=True)
         }
 
+    @damage_is_told
     def reference(self, clip_id: str) -> int:
         """Return the file number of the frame whose landmarks count."""
         return int(self._group(clip_id).attrs["reference"])
 
+    @damage_is_told
     def faces_found(self, clip_id: str) -> int:
         """Return how many faces the reference frame shows."""
         return int(self._group(clip_id).attrs["faces"])
 
+    @damage_is_told
     def attempt(self, clip_id: str) -> str:
         """Return how the face was found (``as it is``, or after which change of the image)."""
         return str(self._group(clip_id).attrs["attempt"])
 
+    @damage_is_told
     def quality(self, clip_id: str) -> dict[str, Any]:
         """Return how well a clip was aligned: ``score``, ``residual`` (px), ``faces``, ``attempt``, ``flags``."""
         about = self._group(clip_id).attrs
@@ -298,15 +310,18 @@ class AlignedFile(ClipFile):
             "flags": str(about.get("flags", "")),
         }
 
+    @damage_is_told
     def flags(self, clip_id: str) -> str:
         """Return what is doubtful about a clip, ``; `` between the parts; empty where all is well."""
         return str(self._group(clip_id).attrs.get("flags", ""))
 
+    @damage_is_told
     def lost(self, clip_id: str) -> tuple[int, ...] | None:
         """Return the file numbers of frames in which the face is not seen; None where that was not looked at."""
         group = self._group(clip_id)
         return tuple(int(number) for number in group[_LOST][:]) if _LOST in group else None
 
+    @damage_is_told
     def _group(self, clip_id: str) -> h5py.Group:
         if clip_id not in self:
             raise StoreError(

@@ -18,6 +18,7 @@ from merprep.records import Clip
 from merprep.store.clip_table import read_clip_table, records_of, table_says
 from merprep.store.hdf5 import open_hdf5
 from merprep.store.provenance import versions
+from merprep.store.watched import DAMAGED, damage_is_told
 
 SCHEMA_VERSION = 1
 
@@ -87,9 +88,9 @@ class ClipFile:
             self.device = str(self._file.attrs["device"])
             self._count = len(self._file["clips/id"])
             self._read()
-        except (KeyError, ValueError, OSError) as error:
+        except DAMAGED as error:
             self._file.close()
-            raise self._error(f"This is not a whole {self.kind}: {error}") from error
+            raise self.damaged(error) from error
         except StoreError:
             self._file.close()
             raise
@@ -98,12 +99,10 @@ class ClipFile:
         """Read what only this kind of file has."""
 
     @cached_property
+    @damage_is_told
     def clips(self) -> pd.DataFrame:
         """One row a clip; read when first asked for: workers that open a file for one clip's frames need no table."""
-        try:
-            return read_clip_table(self._file)
-        except (KeyError, ValueError, OSError) as error:
-            raise self._error(f"This is not a whole {self.kind}: {error}") from error
+        return read_clip_table(self._file)
 
     def _opened(self) -> h5py.File:
         if not self.path.is_file():
@@ -112,8 +111,12 @@ class ClipFile:
             )
         try:
             return open_hdf5(self.path)
-        except OSError as error:
+        except DAMAGED as error:
             raise self._error(f"The {self.kind} cannot be opened: {error}") from error
+
+    def damaged(self, error: BaseException) -> StoreError:
+        """Return the error for a file that is not whole."""
+        return self._error(f"This is not a whole {self.kind}: {error}")
 
     def _error(self, what: str) -> StoreError:
         return StoreError(what, where=str(self.path), mend=f"remove it and run {self.command} again")
@@ -129,10 +132,12 @@ class ClipFile:
                 mend="pip install --upgrade merprep",
             )
 
+    @damage_is_told
     def says(self, clips: Sequence[Clip]) -> bool:
         """Whether the rows are those of `clips` (without their frames), in that order."""
         return table_says(self._file, clips)
 
+    @damage_is_told
     def records(self) -> list[Clip]:
         """Return the rows of `clips` as records (without their frames)."""
         return records_of(self.clips)

@@ -27,6 +27,7 @@ from merprep.records import Clip
 from merprep.store.clip_file import ClipFile, write_provenance
 from merprep.store.clip_table import write_clip_table
 from merprep.store.hdf5 import new_hdf5
+from merprep.store.watched import damage_is_told
 from merprep.store.workspace import written_whole
 
 
@@ -253,6 +254,7 @@ class FeatureFile(ClipFile):
         """(N, 2, 3) float64, or None: where it took what the onset shows at (x, y), in pixels of the flow."""
         return self._file.get("head")
 
+    @damage_is_told
     def header(self) -> FeatureHeader:
         """Return what the file says about all its clips, as it was given when it was written."""
         scheme = None if self.landmarks is None else str(self.landmarks.attrs["scheme"])
@@ -267,6 +269,7 @@ class FeatureFile(ClipFile):
             self.device,
         )
 
+    @damage_is_told
     def row(self, index: int) -> ClipFeatures:
         """Return the arrays of one clip."""
         return ClipFeatures(

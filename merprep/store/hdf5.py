@@ -9,13 +9,18 @@ from typing import BinaryIO
 
 import h5py
 
+from merprep.store.watched import WatchedFile
+
 # What HDF5 may remember of a file's structure; unasked, it takes up to 32 MB, the more the more clips there are.
 _STRUCTURE_CACHE = 1 << 19
 
 
 def open_hdf5(path: Path) -> h5py.File:
-    """Open a file for reading; what that takes of memory does not depend on how many clips are in it."""
-    return _with_small_cache(h5py.File(path, "r"))
+    """Open a file for reading; what that takes of memory does not depend on how many clips are in it.
+
+    Nothing outside the file is reached through it (see `merprep.store.watched`).
+    """
+    return _with_small_cache(WatchedFile(path, "r"))
 
 
 @contextmanager
