@@ -77,7 +77,7 @@ def planes_of(clip: Clip, *, source: Path, config: FlowConfig) -> Planes:
         planes = area_average(planes, config.flow_size)
     if config.head_motion == "none":
         return planes
-    return np.concatenate([planes, _readable(seen_at(landmarks, config), scheme, planes.shape[-1])[np.newaxis]])
+    return np.concatenate([planes, readable(seen_at(landmarks, config), scheme, planes.shape[-1])[np.newaxis]])
 
 
 def fields_of(
@@ -111,10 +111,25 @@ def seen_at(landmarks: NDArray[np.float32], config: FlowConfig) -> NDArray[np.fl
     return ((landmarks + 0.5) * (config.working_size / config.align.size) - 0.5).astype(np.float32)
 
 
-def _readable(landmarks: NDArray[np.float32], scheme: str, size: int) -> Planes:
+def readable(landmarks: NDArray[np.float32], scheme: str, size: int) -> Planes:
     """Return where the head's motion is read: the face without eyes and mouth, or all where none is outlined.
 
     Five points outline nothing. Their pictures show little but the face, and the fit leaves out what moves otherwise.
+
+    Returns
+    -------
+    (size, size) float32
+        1 where it is read, 0 elsewhere.
+
+    Raises
+    ------
+    FlowError
+        Where the outline of the face lies outside the picture.
+
+    Examples
+    --------
+    >>> bool(readable(np.zeros((5, 2), np.float32), "five", 32).all())
+    True
     """
     if "outlines" not in load_table("faces", scheme):
         return np.ones((size, size), np.float32)

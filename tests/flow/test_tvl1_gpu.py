@@ -14,10 +14,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from merprep.bench.head_motion import moved_pair
 from merprep.bench.known_motion import motion_pair
 from merprep.errors import DeviceError
 from merprep.flow import estimate, estimate_pairs, estimator
 from merprep.flow.checks import checked_pair
+from merprep.flow.steady import steady_fields
 from merprep.flow.tvl1 import TvL1Parameters
 from merprep.flow.tvl1_batch import PlainSteps, solve
 from merprep.flow.tvl1_check import check_kernels, judge
@@ -75,6 +77,20 @@ def test_the_kernels_agree_with_the_cpu_engine_on_noisy_pairs(tmp_path: Path) ->
     onset, apex = (np.stack([getattr(pair, name) for pair in made]) for name in ("onset", "apex"))
     found = _interpreted(tmp_path, onset, apex, f"flow = TvL1Gpu('cpu', **{_SMALL}).fields(onset, apex)")
     assert _mean_distance(found, estimate(onset, apex, **_SMALL)) < 1e-2
+
+
+@pytest.mark.slow
+def test_the_head_is_removed_by_the_kernels_as_by_the_cpu_engine(tmp_path: Path) -> None:
+    pair, _ = moved_pair(24, 0.5, shift=1.0, angle=1.0, seed=4)
+    onset, apex = pair.onset[None], pair.apex[None]
+    images = [batch.astype(np.float32) for batch in (onset, apex)]
+    code = (
+        "from merprep.flow.steady import steady_fields\n"
+        f"engine = TvL1Gpu('cpu', **{_SMALL})\n"
+        "flow = steady_fields(engine, onset.astype('float32'), apex.astype('float32'))[0]"
+    )
+    expected, _ = steady_fields(estimator("tvl1", **_SMALL), *images)
+    assert _mean_distance(_interpreted(tmp_path, onset, apex, code), expected) < 1e-2
 
 
 @pytest.mark.slow
