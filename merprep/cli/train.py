@@ -28,7 +28,10 @@ def train(
         typer.Option(help="Features (or aligned faces); the newest where not given."),
     ] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="A label scheme by name, instead of --classes.")] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="A label scheme by name, instead of --classes; au-12, or action-units for twelve of them."),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option(help="loso (by itself), kfold-N, hde, hold-out:DATABASE, dfme-official, …: see --list."),
@@ -72,12 +75,16 @@ def train(
         max_folds=max_folds,
         final=final,
     )
-    result = training.train(
-        table.features or training.newest_input(out.workspace, table.model, table.preset),
-        **table.arguments(),
-        runs_folder=out.workspace.runs,
-        progress=out.progress(),
-    )
+    source = table.features or training.newest_input(out.workspace, table.model, table.preset)
+    options = {**table.arguments(), "runs_folder": out.workspace.runs, "progress": out.progress()}
+    if table.scheme == training.ACTION_UNITS:
+        del options["scheme"]
+        units = training.train_units(source, **options)
+        out.table(units.title(), *units.table())
+        out.say(*units.remarks())
+        out.document(units.as_json())
+        return
+    result = training.train(source, **options)
     columns, rows = result.table()
     out.table(result.title(), columns, rows)
     out.table("by class, honest", *result.class_table())
@@ -99,6 +106,6 @@ def _list(out: Output) -> None:
     rows = [(row.model, row.name, row.input.representation, row.description.split(". ")[0]) for row in found]
     out.table("models", ("model", "preset", "sees", ""), rows)
     out.table("protocols", ("protocol", ""), list(PROTOCOLS.items()))
-    out.say(f"selection: {', '.join(Selection)}", f"schemes: {', '.join(scheme_names())}")
+    out.say(f"selection: {', '.join(Selection)}", f"schemes: {', '.join(scheme_names())}, action-units, au-N")
     models = {model: [row.name for row in found if row.model == model] for model in names()}
     out.document({"models": models, "protocols": PROTOCOLS, "selections": list(Selection), "schemes": scheme_names()})

@@ -10,8 +10,11 @@ from merprep.training.run import run_name, train
 from merprep.training.selection import SELECTIONS, Selection, inner_epoch, oracle_epoch
 from merprep.training.sources import newest_input
 from merprep.training.stored import StoredRun, read_run
+from merprep.training.unit_labels import UnitLabelling
+from merprep.training.units import ACTION_UNITS, UnitsResult, train_units
 
 __all__ = [
+    "ACTION_UNITS",
     "SELECTIONS",
     "Augmentation",
     "Comparison",
@@ -22,6 +25,8 @@ __all__ = [
     "Selection",
     "StoredRun",
     "TrainResult",
+    "UnitLabelling",
+    "UnitsResult",
     "compare_runs",
     "inner_epoch",
     "newest_input",
@@ -32,4 +37,5 @@ __all__ = [
     "run_name",
     "scores_of_new",
     "train",
+    "train_units",
 ]

@@ -18,6 +18,7 @@ from merprep.errors import TrainingError
 from merprep.evaluation import Roster
 from merprep.models.presets import InputSpec
 from merprep.training.sources import Source, open_source, prepared
+from merprep.training.unit_labels import UnitLabelling
 
 if TYPE_CHECKING:
     from merprep.records import Clip
@@ -95,7 +96,7 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
     ) -> None:
         self.path = Path(path)
         self.transform = transform
-        labelling = _labelling(scheme)
+        labelling = labelling_of(scheme)
         self.scheme, self.classes = labelling.name, labelling.classes
         self._source: Source | None = None
         self._process = -1
@@ -164,9 +165,21 @@ class FeatureDataset(Dataset[tuple[Tensor, int]]):
         return {**self.__dict__, "_source": None, "_process": -1}
 
 
-def _labelling(scheme: str | int | Labelling) -> Labelling:
+def labelling_of(scheme: str | int | Labelling) -> Labelling:
+    """Return a label scheme by name, by its number of classes, or of one action unit (``au-12``).
+
+    Raises
+    ------
+    UnknownNameError
+        Where there is none.
+
+    Examples
+    --------
+    >>> labelling_of("au-12").classes
+    ('absent', 'present')
+    """
     if isinstance(scheme, (str, int)):
         from merprep.labels import scheme as find
 
-        return cast("Labelling", find(scheme))
+        return UnitLabelling.of(str(scheme)) or cast("Labelling", find(scheme))
     return scheme

@@ -15,6 +15,7 @@ from merprep.models import build_preset
 from merprep.models.presets import Preset
 from merprep.records import Clip
 from merprep.training.baselines import baseline
+from merprep.training.dataset import labelling_of
 from merprep.training.device import resolve_device
 from merprep.training.final import FinalModel, origin_of, read_final
 from merprep.training.fit import probabilities
@@ -115,10 +116,8 @@ def _table(model: FinalModel, clips: list[Clip], chances: NDArray[np.float64], l
 
 
 def _truths(model: FinalModel, clips: list[Clip]) -> list[str]:
-    from merprep.labels import scheme
-
     try:
-        labelling = scheme(model.scheme)
+        labelling = labelling_of(model.scheme)
     except MerprepError:  # a scheme of the caller's own, which has no table
         return [""] * len(clips)
     if labelling.classes != model.classes:

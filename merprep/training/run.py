@@ -230,10 +230,19 @@ def _results(plan: Plan, groups: Sequence[list[Task]], clips: Clips, jobs: int) 
         yield from (_trained(plan, group, clips) for group in groups)
         return
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     # Sent whole to each worker: a memory map would leave files behind on Windows, and the clips are a few megabytes.
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", max_nbytes=None)
-    yield from pool(joblib.delayed(_in_worker)(plan, group, clips) for group in groups)
+    try:
+        yield from pool(joblib.delayed(_in_worker)(plan, group, clips) for group in groups)
+    except TerminatedWorkerError as error:
+        raise TrainingError(
+            "A worker process died while it trained",
+            where=str(plan.folder),
+            found=str(error).rpartition("exit codes of the workers are ")[2],
+            mend="see that there is memory enough, or use fewer --jobs; run again: finished folds are kept",
+        ) from error
 
 
 def _in_worker(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
