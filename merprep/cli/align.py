@@ -10,6 +10,7 @@ import typer
 
 from merprep.cli.cluster import Distributed, Scheduler, Shard
 from merprep.cli.output import Output
+from merprep.cli.planned import DryRun
 
 
 class Frames(StrEnum):
@@ -42,6 +43,7 @@ def align(
     distributed: Distributed = None,
     scheduler: Scheduler = None,
     shard: Shard = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Align the faces of every clip: one transform a clip, from its onset frame, applied to all its frames.
 
@@ -58,6 +60,11 @@ def align(
         landmarks=landmarks and str(landmarks),
     )
     how = out.study.running("align", frames=frames and frames.value, device=device, jobs=jobs)
+    if dry_run:
+        from merprep.planning import plan_align
+
+        out.plan(plan_align(out.workspace, config, frames=how.frames))
+        return
     options: dict[str, Any] = {"frames": how.frames, "jobs": how.jobs, "device": how.device, "progress": out.progress(),
                                "check": check_frames}  # fmt: skip
     with open_engine(distributed, scheduler, jobs=how.jobs) as workers:

@@ -8,6 +8,7 @@ import typer
 
 from merprep.cli.cluster import Distributed, Scheduler, Shard
 from merprep.cli.output import Output
+from merprep.cli.planned import DryRun
 
 
 def flow(
@@ -49,6 +50,7 @@ def flow(
     distributed: Distributed = None,
     scheduler: Scheduler = None,
     shard: Shard = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Compute onset-to-apex flow and optical strain, cut the four regions and write the feature file.
 
@@ -75,6 +77,11 @@ def flow(
         given |= {"align": made.align, "temporal": made.steps()}
     config = out.study.flow_config(preset=preset, **given)
     how = out.study.running("flow", device=device, jobs=jobs)
+    if dry_run:
+        from merprep.planning import plan_flow
+
+        out.plan(*plan_flow(out.workspace, config))
+        return
     options: dict[str, Any] = {"jobs": how.jobs, "device": how.device, "progress": out.progress()}
     with open_engine(distributed, scheduler, jobs=how.jobs) as workers:
         if shard is None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from merprep.cli.output import Output
+from merprep.cli.planned import DryRun
 
 
 class ErrataPolicy(StrEnum):
@@ -51,25 +52,28 @@ def ingest(
         typer.Option(help="A key frame that is not on disk: take the nearest that is, or keep the number."),
     ] = MissingFrames.nearest,
     verify: Annotated[Verify, typer.Option(help="Look at the frames: that they exist, decode, or hash.")] = Verify.none,
+    dry_run: DryRun = False,
 ) -> None:
     """Read a raw database into the workspace's manifest: every row of the sheet and every folder is accounted for.
 
     Example: merprep ingest casme2 ~/data/CASME2 --workspace study
     """
+    options: dict[str, Any] = {
+        "variant": variant,
+        "annotations": annotations,
+        "extra": extra,
+        "errata": errata.value,
+        "missing_frames": missing_frames.value,
+        "verify": verify.value,
+    }
+    if dry_run:
+        from merprep.planning import plan_ingest
+
+        out.plan(plan_ingest(database, root, **options))
+        return
     from merprep import stages
 
-    result = stages.ingest(
-        out.workspace,
-        database,
-        root,
-        variant=variant,
-        annotations=annotations,
-        extra=extra,
-        errata=errata.value,
-        missing_frames=missing_frames.value,
-        verify=verify.value,
-        progress=out.progress(),
-    )
+    result = stages.ingest(out.workspace, database, root, **options, progress=out.progress())
     out.say(*result.lines())
     out.document(result.as_json())
     out.stage(result.report, then="merprep flow")

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from merprep.plain import shown
 from merprep.progress import Progress, Silent
 from merprep.store.workspace import Workspace
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from merprep.errors import MerprepError
+    from merprep.planning import Step
     from merprep.records import StageReport
     from merprep.study import Study
 
@@ -68,7 +70,7 @@ class Output:
         if self.talks:
             console = self._console()
             for thing in things:
-                console.print(thing, markup=False, highlight=False)
+                console.print(shown(thing) if isinstance(thing, str) else thing, markup=False, highlight=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """Print a table for people; numbers stand to the right."""
@@ -101,7 +103,7 @@ class Output:
         for state in ("skipped", "failed"):
             reasons = list(report.reasons(state).items())
             for reason, count in reasons[:_MOST_REASONS]:
-                self.say(f"  {state} {count}: {reason}")
+                self.say(f"  {state} {count}: {shown(reason, lines=False)}")
             if len(reasons) > _MOST_REASONS:
                 self.say(f"  … and {len(reasons) - _MOST_REASONS} more reasons, all in the stage's report")
         for path in report.outputs:
@@ -109,6 +111,13 @@ class Output:
         self.next_step(report.next_step or (then if counts["done"] else ""))
         if counts["failed"]:
             self.failed()
+
+    def plan(self, *steps: Step) -> None:
+        """Print what would be done."""
+        for step in steps:
+            self.say(*step.lines())
+        self.say("nothing was done: that is what --dry-run is for")
+        self.document({"plan": [step.as_json() for step in steps]})
 
     def failed(self) -> None:
         """Note that some clips failed; only ``--strict`` makes that an exit code."""
@@ -136,10 +145,11 @@ class Output:
         from rich.panel import Panel
         from rich.text import Text
 
-        lines = Text(error.what, style="bold")
+        lines = Text(shown(error.what), style="bold")
         for name, text in error.details().items():
             lines.append(f"\n{name:<9}", style="cyan")
-            lines.append(text, style="default not bold")
+            # Further lines are set in, so that none of them can be taken for another field.
+            lines.append(shown(text).replace("\n", "\n         "), style="default not bold")
         self._console(stderr=True).print(Panel(lines, title="merprep", title_align="left", border_style="red"))
 
     def note(self, text: str) -> None:
@@ -162,4 +172,4 @@ class Output:
 def _cell(value: object) -> str:
     if value is None:
         return "–"
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else shown(str(value), lines=False)

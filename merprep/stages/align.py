@@ -92,8 +92,7 @@ def align(
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(settings.config_id())
     roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
-    tasks = {clip.id: align_task(clip, roots, frames, check=check) for clip in manifest.clips}
-    kept = _kept(final, manifest.clips, tasks, check=check)
+    tasks, kept = align_tasks(manifest, final, frames, check=check)
     if any(not task.reason and name not in kept for name, task in tasks.items()):
         # Fetches missing weights once, and fails here rather than at every clip.
         finder = backend(settings.backend, device=device, landmarks=settings.landmarks)
@@ -130,6 +129,15 @@ def align(
         "merprep flow",
     )
     return keep_account(workspace, report)
+
+
+def align_tasks(
+    manifest: Manifest, final: Path, frames: Frames, *, check: bool = False
+) -> tuple[dict[str, AlignTask], set[str]]:
+    """Return what is to be done for each clip, and the ids of the clips that a finished file already has."""
+    roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
+    tasks = {clip.id: align_task(clip, roots, frames, check=check) for clip in manifest.clips}
+    return tasks, _kept(final, manifest.clips, tasks, check=check)
 
 
 def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, AlignTask], *, check: bool) -> set[str]:

@@ -1,0 +1,171 @@
+"""What a stage would do, without doing it: how many clips or folds, how many are finished, how long it may take.
+
+Times are those of earlier runs in the same workspace, taken from its journal; where there is none, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from merprep.store import Parts, Workspace, read_manifest
+from merprep.store.accounts import read_journal
+
+if TYPE_CHECKING:
+    from merprep.faces.config import AlignConfig
+    from merprep.features.config import FlowConfig
+    from merprep.stages.align_clip import Frames
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one stage would do.
+
+    Parameters
+    ----------
+    stage : str
+    unit : str
+        What is counted: clips or folds.
+    to_do, finished : int
+    left_out : dict of str to int
+        How many the stage has nothing to do for, by reason.
+    seconds : float, optional
+        How long it may take; None where no earlier run tells.
+    output : str
+        What would be written.
+    """
+
+    stage: str
+    unit: str
+    to_do: int
+    finished: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    seconds: float | None = None
+    output: str = ""
+
+    def lines(self) -> list[str]:
+        r"""Return the plan in sentences.
+
+        Examples
+        --------
+        >>> print(*Step("align", "clips", 3, 2, {"it has no onset": 1}, 12.0, "a.h5").lines(), sep="\n")
+        align: 3 clips to do, 2 finished, 1 left out; about 12 s
+          left out 1: it has no onset
+          would write a.h5
+        """
+        left = f", {sum(self.left_out.values())} left out" if self.left_out else ""
+        head = f"{self.stage}: {self.to_do} {self.unit} to do, {self.finished} finished{left}; {self._told()}"
+        reasons = [f"  left out {count}: {reason}" for reason, count in self.left_out.items()]
+        return [head, *reasons, *([f"  would write {self.output}"] if self.output else [])]
+
+    def _told(self) -> str:
+        if not self.to_do:
+            return "nothing to wait for"
+        if self.seconds is None:
+            return "no earlier run in this workspace tells how long it takes"
+        for length, unit in ((3600, "h"), (60, "min")):
+            if self.seconds >= 2 * length:
+                return f"about {self.seconds / length:.0f} {unit}"
+        return f"about {max(self.seconds, 1):.0f} s"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "stage": self.stage,
+            "unit": self.unit,
+            "to_do": self.to_do,
+            "finished": self.finished,
+            "left_out": dict(self.left_out),
+            "seconds": self.seconds,
+            "output": self.output,
+        }
+
+
+def plan_ingest(database: str, root: str | Path, **options: Any) -> Step:
+    """Return what `merprep ingest` would read; the database is read, nothing is written.
+
+    Parameters
+    ----------
+    database : str
+    root : path-like
+    **options
+        `variant`, `annotations`, `extra`, `errata`, `missing_frames` as of `merprep.stages.ingest`.
+
+    Raises
+    ------
+    MerprepError
+        As `merprep.stages.ingest`, where the database cannot be read.
+    """
+    from merprep.databases import read_database, spec
+
+    began = time.perf_counter()
+    options.pop("verify", None)  # looks at the frames; what would be read is known without
+    reading = read_database(spec(database, options.pop("variant", None)), root, **options)
+    seconds = time.perf_counter() - began
+    usable = [clip for clip in reading.clips if clip.status == "ok"]
+    excluded = Counter(clip.reason.partition(":")[0] for clip in reading.clips if clip.status != "ok")
+    return Step(f"ingest {database}", "clips", len(usable), 0, dict(excluded), seconds)
+
+
+def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "key") -> Step:
+    """Return what `merprep align` would do.
+
+    Raises
+    ------
+    StoreError
+        Where there is no manifest.
+    """
+    from merprep.stages.align import align_tasks
+
+    manifest = read_manifest(workspace)
+    final = workspace.aligned_path(config.config_id())
+    tasks, kept = align_tasks(manifest, final, frames)
+    parts = Parts(workspace.parts_folder(final))
+    possible = [clip for clip in manifest.clips if not tasks[clip.id].reason]
+    finished = [c for c in possible if c.id in kept or parts.has(c.id, tasks[c.id].digest(c))]
+    left_out = Counter(task.reason for task in tasks.values() if task.reason)
+    to_do = len(possible) - len(finished)
+    return Step("align", "clips", to_do, len(finished), dict(left_out), _seconds(workspace, "align", to_do), str(final))
+
+
+def plan_flow(workspace: Workspace, config: FlowConfig) -> list[Step]:
+    """Return what `merprep flow` would do: the alignment that is missing, then flow.
+
+    Clips whose faces are not aligned yet count as to be done; whether they have a usable face is not known before.
+
+    Raises
+    ------
+    StoreError
+        Where there is no manifest.
+    """
+    from merprep.store import open_features
+
+    aligned = plan_align(workspace, config.align, frames="all" if config.average else "key")
+    final = workspace.features_path("flow", config.config_id())
+    known: set[str] = set()
+    if final.is_file():
+        with open_features(final) as file:
+            known = set(file.clips["id"])
+    clips = [clip for clip in read_manifest(workspace).usable if clip.onset is not None]
+    without = sum(clip.apex is None for clip in clips)
+    finished = sum(clip.id in known for clip in clips) if not aligned.to_do else 0
+    to_do = len(clips) - without - finished
+    left_out = dict(aligned.left_out) | ({"it has no apex": without} if without else {})
+    return [
+        aligned,
+        Step("flow", "clips", to_do, finished, left_out, _seconds(workspace, "flow", to_do), str(final)),
+    ]
+
+
+def _seconds(workspace: Workspace, stage: str, to_do: int) -> float | None:
+    """Return how long so many clips took by the slowest of the last three runs that did anything."""
+    rates = [
+        entry.seconds / entry.counts["done"]
+        for entry in read_journal(workspace)
+        if entry.stage == stage and entry.counts.get("done")
+    ]
+    return max(rates[-3:]) * to_do if rates else None
