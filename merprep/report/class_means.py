@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from merprep.report import raster
 from merprep.report.blocks import Figure, slug
-from merprep.report.gallery import legend
+from merprep.report.gallery import edge, legend
 from merprep.report.svg import drawing, tag, text
 from merprep.store import FeatureFile
 
@@ -70,6 +70,7 @@ def _figure(name: str, flow: Maps, strain: Maps | None, scales: tuple[float, flo
         text(0, 16, "mean flow", size=15),
         _picture(0, raster.flow_picture(_enlarged(flow), bound)),
         _arrows(flow, bound),
+        edge(0, _TOP),
     ]
     if strain is not None:
         picture = raster.heat_picture(_enlarged(strain[np.newaxis])[0], most)

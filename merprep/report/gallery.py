@@ -18,7 +18,7 @@ from merprep.records import Clip
 from merprep.report import raster
 from merprep.report.blocks import Figure, slug
 from merprep.report.motion import fields_between, is_outlined
-from merprep.report.svg import drawing, rect, tag, text
+from merprep.report.svg import INK, drawing, rect, tag, text
 from merprep.store import FeatureFile, open_features
 from merprep.store.aligned import AlignedFile, open_aligned
 
@@ -111,7 +111,7 @@ class Gallery:
         image = tag("image", href=picture, x=x, y=top, width=_SIDE, height=_SIDE, preserveAspectRatio="none")
         # A drawing inside the drawing: outlines that leave the face's square are cut off at its border.
         frame = tag("svg", marks, x=x, y=top, width=_SIDE, height=_SIDE, viewBox=f"0 0 {_SIDE} {_SIDE}")
-        return [_title(x, top, title), image, frame]
+        return [_title(x, top, title), image, frame, edge(x, top)]
 
     def _region_panels(self, clip: Clip, top: float, bound: float) -> list[Markup]:
         """Draw the four regions as they are stored: eyes above, corners of the mouth below."""
@@ -136,8 +136,8 @@ class Gallery:
         x = column * (_SIDE + _GAP)
         half = _SIDE / 2
         image = tag("image", href=picture, x=x, y=top, width=_SIDE, height=_SIDE, image_rendering="pixelated")
-        cross = tag("path", d=f"M{x + half} {top}v{_SIDE}M{x} {top + half}h{_SIDE}", stroke="#ffffff", stroke_width=3)
-        return [_title(x, top, title), image, cross]
+        cross = tag("path", d=f"M{x + half} {top}v{_SIDE}M{x} {top + half}h{_SIDE}", stroke="#8a9096", stroke_width=2)
+        return [_title(x, top, title), image, cross, edge(x, top)]
 
     def _marks(self, clip: Clip, size: int) -> Markup:
         """Draw the outlines of the face's parts, which show nobody's looks, and the four regions."""
@@ -149,6 +149,11 @@ class Gallery:
             place = (left * scale, up * scale, (right - left) * scale, (down - up) * scale)
             parts.append(rect(*place, fill="none", stroke="#111111", stroke_opacity=0.6, stroke_dasharray="4 3"))
         return Markup("").join(parts)
+
+
+def edge(x: float, top: float, side: float = _SIDE) -> Markup:
+    """Draw the border of a map, which may be as white as the paper."""
+    return rect(x, top, side, side, fill="none", stroke=INK, stroke_opacity=0.3)
 
 
 def _title(x: float, top: float, title: str) -> Markup:

@@ -39,9 +39,10 @@ def section(study: Study) -> Section:
             "networks", TITLE, (Missing("No network was trained yet.", "merprep train --preset sanity"), *_left(study))
         )
     told = (
-        "Persons are never on both sides of a split. Honest: predictions of the last epoch (or one chosen without the "
-        "test person), pooled over all folds. Optimistic: the best epoch was chosen on the test person, as in much of "
-        "the literature; it is shown so that tables can be compared, and is no estimate of anything."
+        "Where a run does not say otherwise, no person is on both sides of a split. Honest: predictions of the last "
+        "epoch (or one chosen without the test person), pooled over all folds. Optimistic: the best epoch was chosen "
+        "on the test person, as in much of the literature; it is shown so that tables can be compared, and is no "
+        "estimate of anything."
     )
     rows = [(run.title, float(run.full["uf1"]), run.optimistic().get("uf1")) for run in study.runs[:_SHOWN]]
     drawn = two_scores("UF1, honest and optimistic", rows)
