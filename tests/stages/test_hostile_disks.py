@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from merprep import stages
 from merprep.bench.same import differences
 from merprep.bench.scale import tiny_config, write_tiny
 from merprep.errors import StoreError
-from merprep.store import Workspace, open_features
+from merprep.store import Workspace, open_features, read_manifest, whole, write_manifest
 from merprep.store.locks import writing
 from merprep.training import train
 
@@ -113,3 +115,28 @@ def test_a_second_writer_is_refused_in_every_stage_and_readers_are_not(raw: Path
         process.kill()
     with writing(workspace.runs / "mine", "train"):
         assert workspace.latest_features() == features
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="nothing here tells which files are open")
+def test_no_file_is_open_when_it_is_replaced(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replaced: list[str] = []
+    replace_file = whole._replace
+
+    def watched(temporary: Path, path: Path) -> None:
+        links = [f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")]  # noqa: PTH208
+        opened = {os.path.realpath(link) for link in links}
+        assert not {os.path.realpath(temporary), os.path.realpath(path)} & opened, path
+        replaced.extend([path.name] if path.exists() else [])
+        replace_file(temporary, path)
+
+    monkeypatch.setattr(whole, "_replace", watched)
+    workspace = Workspace(tmp_path / "study")
+    features = _line(workspace, raw)
+    train(features, model="majority", runs_folder=workspace.runs)
+    manifest = read_manifest(workspace)
+    changed = replace(manifest.clips[0], apex=manifest.clips[0].offset)
+    write_manifest(workspace, replace(manifest, clips=(changed, *manifest.clips[1:])))
+    config = tiny_config(raw / "landmarks.csv", size=28)
+    _, report = stages.flow(workspace, config, jobs=1, device="cpu")
+    assert [outcome.reason for outcome in report.outcomes][:2] == ["", "kept from before"]
+    assert {features.name, "manifest.csv", "manifest.json"} <= set(replaced)
