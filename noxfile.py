@@ -37,7 +37,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def slow(session: nox.Session) -> None:
     """Run the slow tests: whole lines, killed runs, every page of the documentation."""
-    _install(session, "dev,dask")
+    _install(session, "dev,dask,browser")
     session.run("pytest", "-q", "-m", "slow", *session.posargs)
 
 
