@@ -35,6 +35,9 @@ LEASE_NAME = ".merprep.lease"
 LEASE_SECONDS = 30.0
 # A lock that is being given back may look taken for a moment.
 _PATIENCE = 0.3
+# A name is written at once; another machine may see it a little later.
+_NAMELESS_SECONDS = 2.0
+_POLL = 0.05
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, getattr(errno, "ENOTSUP", errno.EOPNOTSUPP)}
 
 Say = Callable[[str], None]
@@ -200,8 +203,20 @@ def _locked(folder: Path, what: str) -> Iterator[bool]:
 
 
 def _break_of_the_dead(lease: SoftFileLease) -> None:
-    """Break the lease of a process that has ended but was not yet taken note of, which filelock counts as living."""
+    """Break a lease that filelock would wait for although its process has ended.
+
+    That is one whose process was not yet taken note of, which filelock counts as living, and one whose process was
+    killed before it wrote its name, which filelock never breaks.
+    """
     owner = lease.owner
+    waited = 0.0
+    while owner is None and Path(lease.lock_file).exists():
+        if waited > _NAMELESS_SECONDS:
+            lease.force_break()
+            return
+        time.sleep(_POLL)
+        waited += _POLL
+        owner = lease.owner
     if owner is not None and owner.hostname == platform.node() and not is_alive(owner.pid):
         lease.force_break()
 
@@ -259,7 +274,7 @@ class _Watch:
         if owner is None:
             return False
         if owner.hostname == platform.node():
-            return self._asked * 0.05 > _PATIENCE
+            return self._asked * _POLL > _PATIENCE
         now = (found.st_mtime, found.st_ino)
         self._seen = self._seen or now
         return now != self._seen

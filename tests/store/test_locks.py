@@ -64,6 +64,15 @@ def test_a_killed_writer_leaves_nothing_that_keeps_the_next_one_out(other) -> No
     assert [path.name for path in folder.iterdir()] == ["manifest.csv"]
 
 
+@pytest.mark.parametrize("written", [b"", b"filelock/2\npid=47"])
+def test_a_writer_killed_before_it_wrote_its_name_keeps_nobody_out(tmp_path: Path, written: bytes) -> None:
+    (tmp_path / LOCK_NAME).touch()
+    (tmp_path / LEASE_NAME).write_bytes(written)
+    with writing(tmp_path, "align"):
+        assert holder_of(tmp_path).process == os.getpid()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_one_who_waits_begins_when_the_other_has_ended(other) -> None:
     folder, process = other
     told: list[str] = []
