@@ -1,7 +1,8 @@
-"""What a fold costs: each preset on random maps of the composite's size, one worker and all of them."""
+"""What a fold costs: each preset on random maps of the composite's size, folds one at a time and side by side."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,7 +17,13 @@ from merprep.store.features import RegionSet
 
 # The MEGC2019 composite: 442 clips of 68 persons.
 CLIPS, PERSONS = 442, 68
-PRESETS = (("htnet", "sanity"), ("ststnet", "sanity"), ("ststnet", "published"))
+PRESETS = (
+    ("flow-cnn", "sanity"),
+    ("htnet", "sanity"),
+    ("ststnet", "sanity"),
+    ("off-apexnet", "sanity"),
+    ("rcn-a", "sanity"),
+)
 
 
 @dataclass(frozen=True)
@@ -26,55 +33,78 @@ class TrainCost:
     Parameters
     ----------
     model, preset : str
-    folds : int
-        How many were trained.
+    folds, epochs : int
+        How many were trained, for how many epochs.
+    alone : float
+        Milliseconds of wall-clock time a fold and epoch, one fold at a time in one process.
+    together : float
+        The same with folds side by side, in one process.
+    ratio : float
+        The first divided by the second: how many times as fast.
+    workers : float
+        Milliseconds with folds side by side in `jobs` processes, starting them included.
     jobs : int
-        Folds at once.
-    seconds_per_fold : float
-        Wall-clock seconds divided by folds, starting the workers included.
+    difference : float
+        The largest difference of a probability between folds trained alone and side by side.
     """
 
     model: str
     preset: str
     folds: int
+    epochs: int
+    alone: float
+    together: float
+    ratio: float
+    workers: float
     jobs: int
-    seconds_per_fold: float
+    difference: float
 
 
 def train_cost(
-    presets: Sequence[tuple[str, str]] = PRESETS, *, folds: int = 8, jobs: Sequence[int] = (1, 2)
+    presets: Sequence[tuple[str, str]] = PRESETS, *, folds: int = 8, epochs: int = 4, jobs: int | None = None
 ) -> list[TrainCost]:
-    """Train a few folds of each preset on random maps and measure the time.
+    """Train a few folds of each preset on random maps in three ways and measure the time.
 
     Parameters
     ----------
     presets : sequence of (model, preset)
-    folds : int
-    jobs : sequence of int
-        Folds at once; one row each.
+    folds, epochs : int
+    jobs : int, optional
+        Processes of the third way; None takes all cores.
 
     Returns
     -------
     list of TrainCost
     """
-    from merprep.training import train
-
-    rows = []
+    jobs = jobs or os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as name:
         features = random_features(Path(name) / "features.h5")
-        for model, preset in presets:
-            for count in jobs:
-                started = time.perf_counter()
-                train(
-                    features,
-                    model=model,
-                    preset=preset,
-                    run_folder=Path(name) / f"{model}-{preset}-{count}",
-                    max_folds=folds,
-                    jobs=count,
-                )
-                rows.append(TrainCost(model, preset, folds, count, (time.perf_counter() - started) / folds))
-    return rows
+        return [_cost(features, model, preset, folds, epochs, jobs) for model, preset in presets]
+
+
+def _cost(features: Path, model: str, preset: str, folds: int, epochs: int, jobs: int) -> TrainCost:
+    _timed(features, model, preset, 1, 1, 1, None)  # What is loaded on first use is not counted.
+    alone, one = _timed(features, model, preset, folds, epochs, 1, 1)
+    together, other = _timed(features, model, preset, folds, epochs, 1, None)
+    workers, _ = _timed(features, model, preset, folds, epochs, jobs, None)
+    difference = float(np.abs(one - other).max())
+    return TrainCost(model, preset, folds, epochs, alone, together, alone / together, workers, jobs, difference)
+
+
+def _timed(
+    features: Path, model: str, preset: str, folds: int, epochs: int, jobs: int, stack: int | None
+) -> tuple[float, np.ndarray[tuple[int, int], np.dtype[np.float64]]]:
+    """Return milliseconds a fold and epoch, and the predicted probabilities."""
+    from merprep.training import train
+
+    with tempfile.TemporaryDirectory() as name:
+        started = time.perf_counter()
+        result = train(
+            features, model=model, preset=preset, run_folder=Path(name) / "run", max_folds=folds, epochs=epochs,
+            jobs=jobs, stack=stack, device="cpu",
+        )  # fmt: skip
+        seconds = time.perf_counter() - started
+    return seconds / folds / epochs * 1000, result.predictions.filter(like="probability_").to_numpy()
 
 
 def random_features(path: Path, *, clips: int = CLIPS, persons: int = PERSONS, size: int = 28, seed: int = 0) -> Path:

@@ -169,16 +169,23 @@ def spot(
 def train(
     out: Output,
     folds: Annotated[int, typer.Option(min=1, help="How many folds of each preset are trained.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1, help="For how many epochs.")] = 4,
+    models: Annotated[str, typer.Option(help="Networks by name, with commas; all small ones where not given.")] = "",
+    preset: Annotated[str, typer.Option(help="Their preset.")] = "sanity",
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes of the last column; all cores if not given.")
+    ] = None,
     out_file: _Csv = None,
 ) -> None:
-    """Measure what a fold of each small network costs, with one worker and with two.
+    """Measure what a fold of each small network costs: one at a time, side by side, and side by side in processes.
 
-    Example: merprep bench train --folds 4
+    Example: merprep bench train --folds 4 --models flow-cnn
     """
-    from merprep.bench.train import train_cost
+    from merprep.bench.train import PRESETS, train_cost
 
-    cost = train_cost(folds=folds)
-    _table(out, "Folds of random maps, 442 clips", cost)
+    presets = [(name.strip(), preset) for name in models.split(",")] if models else PRESETS
+    cost = train_cost(presets, folds=folds, epochs=epochs, jobs=jobs)
+    _table(out, "Milliseconds a fold and epoch on random maps, 442 clips", cost)
     _write(out, cost, out_file)
     out.document({"cost": [asdict(row) for row in cost]})
 
