@@ -78,6 +78,8 @@ class TrainTable(StageConfig):
     jobs: int | None = Field(default=None, ge=1)
     epochs: int | None = Field(default=None, ge=1)
     max_folds: int | None = Field(default=None, ge=1)
+    pretrain: str | None = None
+    pretrain_scheme: str | None = None
     final: bool = False
 
     @property

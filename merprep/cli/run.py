@@ -20,7 +20,7 @@ def run(
 
     Example: merprep run --workspace study
     """
-    from merprep import stages, training
+    from merprep import models, stages, training
 
     databases = out.study.databases()
     if not databases:
@@ -42,8 +42,19 @@ def run(
     if not train:
         out.document({"features": str(features), "train": None})
         return
+    table = out.study.train_table()
+    seen = models.preset(table.model, table.preset).input
+    if seen.frames:  # a network that sees whole clips; the other frames of the faces are still missing
+        out.stage(
+            stages.align(
+                out.workspace, config.align, frames="all", jobs=how.jobs, device=how.device, progress=out.progress()
+            )
+        )
     scores = training.train(
-        features, **out.study.train_table().arguments(), runs_folder=out.workspace.runs, progress=out.progress()
+        out.workspace.aligned_path(config.align.config_id()) if seen.is_picture else features,
+        **table.arguments(),
+        runs_folder=out.workspace.runs,
+        progress=out.progress(),
     )
     out.table(scores.title(), *scores.table())
     for line in scores.remarks():

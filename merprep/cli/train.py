@@ -45,6 +45,11 @@ def train(
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
     epochs: Annotated[int | None, typer.Option(help="Fewer or more epochs than the recipe says (recorded).")] = None,
     max_folds: Annotated[int | None, typer.Option(help="Only the first folds: a trial, marked as such.")] = None,
+    pretrain: Annotated[
+        Path | None,
+        typer.Option(help="Macro-expressions to learn first: a workspace, its file, or a folder of classes."),
+    ] = None,
+    pretrain_scheme: Annotated[str | None, typer.Option(help="Their label scheme; emotions as annotated.")] = None,
     final: Annotated[bool | None, typer.Option("--final", help="Also fit on everybody, for `merprep predict`.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="Only list models, presets, protocols and schemes.")] = False,
 ) -> None:
@@ -73,6 +78,8 @@ def train(
         jobs=jobs,
         epochs=epochs,
         max_folds=max_folds,
+        pretrain=pretrain and str(pretrain),
+        pretrain_scheme=pretrain_scheme,
         final=final,
     )
     source = table.features or training.newest_input(out.workspace, table.model, table.preset)

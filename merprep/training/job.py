@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from merprep.training.preparing import attach, on_maps, seen_at_once
 from merprep.training.recipe import Recipe
 from merprep.training.selection import Selection, inner_epoch, oracle_epoch
 from merprep.training.stacked import dropout_generator, with_own_dropout
+
+if TYPE_CHECKING:
+    from merprep.training.pretraining import FirstStage
 
 # Of the training persons, one in five validates where epochs are chosen by inner persons.
 _INNER_FOLDS = 5
@@ -51,7 +54,8 @@ class Clips:
 class Plan:
     """What is the same for all folds of a run.
 
-    `recipe` is None for baselines; `stack` is how many folds are trained side by side, 1 for each by itself.
+    `recipe` is None for baselines; `stack` is how many folds are trained side by side, 1 for each by itself;
+    `start` is what networks begin with, None for weights drawn anew.
     """
 
     preset: Preset
@@ -62,6 +66,7 @@ class Plan:
     threads: int
     folder: Path
     stack: int = 1
+    start: FirstStage | None = None
 
     @property
     def n_classes(self) -> int:
@@ -170,6 +175,8 @@ def train_network(
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
         network = build_preset(plan.preset, plan.n_classes)
+        if plan.start is not None:
+            plan.start.start(network, {clips.persons[index] for index in train})
         attach(network, plan.preset.input, recipe.augmentation)
         network = with_own_dropout(network.to(plan.device), dropout_generator(plan.device, seed))
         loss = fit(

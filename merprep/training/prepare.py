@@ -95,6 +95,7 @@ def config_of(plan: Plan, dataset: FeatureDataset, clips: Clips, split: Split, p
         "selection": "inner" if plan.selection == "inner" else "last",
         "device": plan.device,
         "permute_labels_within_persons": permute,
+        "start": plan.start.about if plan.start else "from scratch",
         "inputs": _digest(clips),
     }
 

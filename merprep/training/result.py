@@ -48,6 +48,7 @@ class TrainResult:
     seconds: float
     notes: tuple[str, ...] = ()
     subject_dependent: bool = False
+    start: str = "from scratch"
     published: tuple[dict[str, Any], ...] = ()
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
@@ -133,6 +134,7 @@ class TrainResult:
             "preset": self.preset,
             "protocol": self.protocol,
             "selection": self.selection,
+            "start": self.start,
             "scheme": self.scheme,
             "classes": list(self.classes),
             "seeds": self.seeds,

@@ -28,6 +28,7 @@ from merprep.training.recipe import Recipe
 from merprep.training.result import TrainResult, conclude
 from merprep.training.selection import SELECTIONS, Selection
 from merprep.training.stacked_job import alone_notes, groups_of, run_folds, stack_size
+from merprep.training.start import stage_of
 
 Task = tuple[Fold, int, str]
 
@@ -49,6 +50,8 @@ def train(
     epochs: int | None = None,
     max_folds: int | None = None,
     permute_labels_within_persons: int | None = None,
+    pretrain: str | Path | None = None,
+    pretrain_scheme: str | None = None,
     final: bool = False,
     progress: Progress | None = None,
 ) -> TrainResult:
@@ -57,7 +60,7 @@ def train(
     Parameters
     ----------
     features : path-like
-        A feature file.
+        A feature file, or a file of aligned faces for networks that see pictures.
     model : str
         A network or baseline of `merprep.models.names`.
     run_folder : path-like, optional
@@ -89,6 +92,11 @@ def train(
     permute_labels_within_persons : int, optional
         A seed: shuffle every person's labels among that person's clips before splitting. A control, in which nothing
         is left to learn; recorded, and noted in the result.
+    pretrain : path-like, optional
+        Macro-expressions that networks learn first, the head being replaced then: a workspace, its file, or a folder
+        with one subfolder of face pictures a class. Whoever a fold tests is left out of its first stage.
+    pretrain_scheme : str, optional
+        The label scheme of the first stage; None takes emotions as annotated.
     final : bool
         Also fit on everybody and keep the weights for `merprep.training.predict`.
     progress : Progress, optional
@@ -119,11 +127,14 @@ def train(
     rule = _selection(selection)
     plan = Plan(chosen, recipe, dataset.classes, rule, resolve_device(device), 1, Path())
     parameters = check_network(plan, clips)
+    stage = stage_of(plan, clips, pretrain, pretrain_scheme)
+    plan = replace(plan, start=stage.first)
     plan = replace(plan, stack=stack_size(plan, parameters, stack))
     notes += alone_notes(plan, parameters)
     config = config_of(plan, dataset, clips, split, permute_labels_within_persons)
+    notes += stage.notes
     folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
-    plan = replace(plan, folder=folder / "folds")
+    plan = stage.placed(replace(plan, folder=folder / "folds"))
     with writing(folder, "train"):
         sweep([folder, plan.folder])
         _claim(
@@ -131,10 +142,12 @@ def train(
         )
         digest = short_hash(canonical_json(config), 16)
         tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
+        stage.run(plan, tasks, clips, final=final, progress=progress or Silent())
         results = _run(plan, tasks, clips, jobs, parameters, progress or Silent())
         if final:
             fit_final(plan, clips, folder, scheme=dataset.scheme, origin=origin_of(features, chosen))
         about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
+        about |= {"start": stage.told}
         about |= {"subject_dependent": split.subject_dependent}
         return conclude(
             results,

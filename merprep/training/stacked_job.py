@@ -46,7 +46,7 @@ def _can_stack(plan: Plan, recipe: Recipe) -> bool:
     # Rates and decays that differ from tensor to tensor of a kind are read off names and shapes, which stacks change.
     if recipe.layer_decay != 1 or recipe.decay_matrices_only:
         return False
-    if plan.preset.input.is_picture:
+    if plan.preset.input.is_picture or plan.start is not None:
         return False
     with torch.device("meta"):
         return is_stackable(build_preset(plan.preset, plan.n_classes))
