@@ -7,12 +7,13 @@ import math
 import re
 
 Cell = int | float | str | bool | datetime.time | datetime.date | datetime.datetime | datetime.timedelta | None
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 # What coders write where a frame is not annotated; SAMM's tables say -1.
 _NOT_ANNOTATED = {"", "/", "-", "?", "na", "n/a", "nan", "none", "null", "-1"}
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell as text, numbers without a fraction as integers.
+    """Return a cell as text, numbers without a fraction as integers; controls and runs of blanks become one blank.
 
     Examples
     --------
@@ -23,7 +24,7 @@ def cell_text(cell: Cell) -> str:
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
-    return " ".join(str(cell).split())
+    return " ".join(_CONTROLS.sub(" ", str(cell)).split())
 
 
 def is_blank(cell: Cell) -> bool:

@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from merprep.errors import ModelError, StoreError
+from merprep.stages.export_tables import spreadsheet_table
 from merprep.stages.imports import CSV_NAME, MAPS_FOLDER, NORMALISATION
 from merprep.store import written_whole
 
@@ -163,4 +164,4 @@ def _write_list(kept: pd.DataFrame, path: Path) -> None:
         }
     )
     with written_whole(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+        spreadsheet_table(table).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from merprep.config import canonical_json
+from merprep.plain import for_spreadsheet
 from merprep.store import written_whole
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def write_csv(labelled: Labelled, folder: Path) -> dict[str, str]:
         Empty: no clip is left out.
     """
     with written_whole(folder / "clips.csv") as temporary:
-        labelled.table.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+        spreadsheet_table(labelled.table).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
     names = _column_names(labelled.file.channels, labelled.file.features.shape[-2:])
     ids = labelled.table["id"].tolist()
     with written_whole(folder / "features.csv") as temporary, temporary.open("w", encoding="utf-8", newline="") as text:
@@ -41,6 +42,11 @@ def write_csv(labelled: Labelled, folder: Path) -> dict[str, str]:
             # Nine digits bring every float32 back.
             flat.to_csv(text, header=False, index=False, lineterminator="\n", float_format="%.9g")
     return {}
+
+
+def spreadsheet_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table whose texts no spreadsheet takes for formulas (see `merprep.plain.for_spreadsheet`)."""
+    return table.map(lambda value: for_spreadsheet(value) if isinstance(value, str) else value)
 
 
 def _column_names(channels: tuple[str, ...], size: tuple[int, int]) -> list[str]:

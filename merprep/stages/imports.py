@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ NORMALISATION = "per-image min-max to 0..255 (as published)"
 _COLUMNS = ("dataset", "sub", "filename_o", "label")
 # The label numbers of the released list (the same order as the scheme megc2019).
 _EMOTIONS = {"0": "negative", "1": "positive", "2": "surprise"}
+# An id begins with the database's name and has three parts.
+_NAME, _SLASHES = re.compile(r"[A-Za-z0-9][\w.+-]*"), 2
 _CHANNELS = ("u", "v", "strain")
 
 
@@ -193,6 +196,8 @@ def _match(csv_path: Path, maps_folder: Path) -> tuple[list[_Row], list[Outcome]
 def _problem(clip: Clip, label: str, *, twice: bool, has_map: bool, key: str) -> str:
     if not (clip.database and clip.subject and clip.clip):
         return "the row has an empty cell"
+    if not _NAME.fullmatch(clip.database) or clip.id.count("/") != _SLASHES:
+        return "the row's names are none that a database gives"
     if twice:
         return "the list names this clip twice"
     if label not in _EMOTIONS:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from merprep.config import short_hash
 from merprep.errors import StoreError, UsageError
+from merprep.plain import for_spreadsheet, from_spreadsheet
 from merprep.records import Clip, FrameSet, repeated
 from merprep.store.provenance import versions
 from merprep.store.workspace import Workspace, written_whole
@@ -228,7 +229,7 @@ def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
         with table.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(_row_of(clip) for clip in manifest.clips)
+            writer.writerows(_plain(_row_of(clip)) for clip in manifest.clips)
         about.write_text(json.dumps(sidecar, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -236,7 +237,7 @@ def _read_sidecar(workspace: Workspace) -> dict[str, Any]:
     try:
         sidecar = json.loads(workspace.sidecar_path.read_text(encoding="utf-8"))
         found = int(sidecar["schema_version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             "The manifest's sidecar is missing or damaged",
             where=str(workspace.sidecar_path),
@@ -264,9 +265,14 @@ def _row_of(clip: Clip) -> dict[str, Any]:
     return row
 
 
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: for_spreadsheet(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
 def _clip_of(row: dict[str, str], line: int, path: Path, shared: dict[str, Any]) -> Clip:
     """Turn a row into a record; texts and frame numbers that other rows have too are held once, in `shared`."""
     try:
+        row = {name: from_spreadsheet(value) for name, value in row.items()}
         values: dict[str, Any] = {name: shared.setdefault(row[name], row[name]) for name in _SHARED}
         values["clip"] = row["clip"]
         pattern, ranges = _below_root(row["frames"]), "numbers " + row["frame_numbers"]
