@@ -80,10 +80,10 @@ class Output:
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+        table = Table(title=Text(shown(title, lines=False)), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
         for index, name in enumerate(columns):
             numeric = bool(rows) and all(isinstance(row[index], int | float) for row in rows)
-            table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
+            table.add_column(Text(_cell(name)), justify="right" if numeric else "left", overflow="fold")
         for row in rows:
             table.add_row(*(Text(_cell(value)) for value in row))
         self._console().print(table)
