@@ -7,13 +7,18 @@ import tempfile
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from merprep.errors import UsageError
 from merprep.progress import Progress, Silent
 
-_CLASSES, _SUBJECTS = 3, 17
+if TYPE_CHECKING:
+    from merprep.store import Workspace
+
+_RENDERED = (8, 4)  # subjects, clips of each class of each: 96 clips, which stand in the manifest again and again
+_CLASSES = 3
 _FRAME_SIZE = (640, 480)
 _PAGE = 4096
 _TICKS = 100  # a second, in /proc
@@ -56,10 +61,12 @@ def align_run(
 ) -> AlignRun:
     """Render clips laid out as CASME II has them, align their key frames, stop halfway, and go on.
 
+    At most 96 clips are rendered; more are the same files under other names, each read and aligned by itself.
+
     Parameters
     ----------
     clips : int
-        How many, of three frames of 640 by 480 each; rounded up to whole subjects.
+        How many, of three frames of 640 by 480 each.
     jobs : int
         Worker processes.
     folder : Path, optional
@@ -83,30 +90,43 @@ def _measured(folder: Path, clips: int, jobs: int, progress: Progress) -> AlignR
     from merprep import stages
     from merprep.stages.runner import KEPT
     from merprep.store import Workspace
-    from merprep.synthetic import write_database
 
-    subjects = min(_SUBJECTS, -(-clips // _CLASSES))
-    each = -(-clips // (_CLASSES * subjects))
-    written = write_database(
-        "casme2", folder / "raw", subjects=subjects, clips_per_class=each, frame_size=_FRAME_SIZE, frames="key"
-    )
-    workspace = Workspace(folder / "study")
-    stages.ingest(workspace, "casme2", folder / "raw")
-    count = len(written.clips)
+    workspace, count = Workspace(folder / "study"), clips
+    _write(workspace, folder / "raw", clips)
     first = _Watch(progress, count, stop_at=count // 2)
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     began = time.perf_counter()
-    with suppress(KeyboardInterrupt), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # joblib counts the clips that were under way
-        stages.align(workspace, jobs=jobs, progress=first)
-    second = _Watch(progress, count)
-    report = stages.align(workspace, jobs=jobs, progress=second)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # joblib counts the clips that were under way, sooner or later
+        with suppress(KeyboardInterrupt):
+            stages.align(workspace, jobs=jobs, progress=first)
+        second = _Watch(progress, count)
+        report = stages.align(workspace, jobs=jobs, progress=second)
     seconds = time.perf_counter() - began
     kept = sum(outcome.reason.endswith(KEPT) for outcome in report.outcomes)
     return AlignRun(
         count, jobs, seconds, count / seconds, 1000 * (first.cpu_seconds + second.cpu_seconds) / count,
         first.early_mb, second.late_mb, load, first.done, kept,
     )  # fmt: skip
+
+
+def _write(workspace: Workspace, raw: Path, clips: int) -> None:
+    """Render clips and ingest them, then write a manifest of just as many rows as are wanted."""
+    from merprep import stages
+    from merprep.store import read_manifest, write_manifest
+    from merprep.synthetic import write_database
+
+    subjects = min(_RENDERED[0], -(-clips // _CLASSES))
+    each = min(_RENDERED[1], -(-clips // (_CLASSES * subjects)))
+    write_database("casme2", raw, subjects=subjects, clips_per_class=each, frame_size=_FRAME_SIZE, frames="key")
+    stages.ingest(workspace, "casme2", raw)
+    manifest = read_manifest(workspace)
+    rows = [
+        replace(clip, clip=f"{clip.clip}_{number}")
+        for number in range(-(-clips // len(manifest.clips)))
+        for clip in manifest.clips
+    ]
+    write_manifest(workspace, replace(manifest, clips=tuple(sorted(rows[:clips], key=lambda clip: clip.id))))
 
 
 class _Watch:
@@ -157,4 +177,5 @@ def _status(path: Path) -> tuple[int, int, int] | None:
         fields = (path / "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[1]), int(fields[21]), int(fields[11]) + int(fields[12])
+    # Time of children that have ended counts for their parent, so that it is never lost.
+    return int(fields[1]), int(fields[21]), sum(int(ticks) for ticks in fields[11:15])
