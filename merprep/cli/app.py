@@ -11,6 +11,7 @@ from merprep.cli import (
     align,
     bench,
     cite,
+    clean,
     compare,
     config,
     databases,
@@ -71,6 +72,7 @@ add_command(app, compare.compare, panel=_NETWORKS)
 add_command(app, report.report, panel=_NETWORKS)
 add_command(app, show.show, panel=_NETWORKS)
 add_command(app, export.export, panel=_NETWORKS)
+add_command(app, clean.clean, panel=_MACHINE)
 add_command(app, doctor.doctor, panel=_MACHINE)
 app.add_typer(weights_commands.app, name="weights", rich_help_panel=_MACHINE)
 app.add_typer(config.app, name="config", rich_help_panel=_MACHINE)

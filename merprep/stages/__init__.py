@@ -1,6 +1,7 @@
 """What runs a stage over all clips: ingest, verify, align, spot, temporal, flow, import, export, merge."""
 
 from merprep.stages.align import align
+from merprep.stages.clean import clean
 from merprep.stages.exports import export
 from merprep.stages.flow import flow
 from merprep.stages.imports import import_htnet_features
@@ -17,6 +18,7 @@ __all__ = [
     "VerifyResult",
     "align",
     "align_shard",
+    "clean",
     "export",
     "flow",
     "flow_shard",
