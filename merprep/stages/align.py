@@ -14,7 +14,7 @@ from merprep.faces.backends import backend
 from merprep.faces.backends.base import KnownFaces
 from merprep.faces.config import AlignConfig
 from merprep.progress import Progress
-from merprep.records import Clip, FrameSet, Outcome, StageReport
+from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.align_clip import AlignTask, Frames, align_clip, align_task, scheme_in_use
 from merprep.stages.aligned_rows import FinishedFaces, gather
 from merprep.stages.runner import KEPT, run_clips
@@ -103,6 +103,7 @@ def align(
             )
     parts = Parts(workspace.parts_folder(final))
     digests = {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips}
+    del tasks  # the stamps of every frame: from here on, their digests do
     outcomes = run_clips(
         "align",
         manifest.clips,
@@ -157,8 +158,9 @@ def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, AlignTask], *,
 
 
 def _plain(clip: Clip) -> Clip:
-    """Return the row of a clip as the file keeps it: without its frames, and without this stage's own notes."""
-    return replace(clip, frames=FrameSet(), notes=_other_notes(clip))
+    """Return the row of a clip as the file keeps it: without this stage's own notes."""
+    notes = _other_notes(clip)
+    return clip if notes == clip.notes else replace(clip, notes=notes)
 
 
 def _remarked(final: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
@@ -169,7 +171,8 @@ def _remarked(final: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome
             if outcome.state == "done":
                 person = str(file.config.get("person", "largest"))
                 remark = _remark(file.faces_found(name), person, file.attempt(name), file.flags(name))
-                remarked[name] = replace(outcome, reason="; ".join(part for part in (remark, outcome.reason) if part))
+                if remark:
+                    remarked[name] = replace(outcome, reason="; ".join(filter(None, (remark, outcome.reason))))
     return remarked
 
 
@@ -182,7 +185,10 @@ def _remark(faces: int, person: str, attempt: str, flags: str) -> str:
 
 
 def _note_in_manifest(workspace: Workspace, manifest: Manifest, outcomes: Mapping[str, Outcome]) -> None:
-    clips = tuple(replace(clip, notes=_notes(clip, outcomes[clip.id])) for clip in manifest.clips)
+    clips = tuple(
+        clip if (notes := _notes(clip, outcomes[clip.id])) == clip.notes else replace(clip, notes=notes)
+        for clip in manifest.clips
+    )
     if clips != manifest.clips:
         write_manifest(workspace, replace(manifest, clips=clips))
 
