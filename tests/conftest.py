@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from merprep.store import Workspace
+
+# How long an example takes says more about a busy machine than about the code.
+settings.register_profile("merprep", deadline=None)
+settings.load_profile("merprep")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
