@@ -21,6 +21,7 @@ from merprep.stages.flow import NothingComputedError, flow
 from merprep.store.accounts import keep_account
 from merprep.store.locks import writing
 from merprep.store.manifest import Manifest, read_manifest, read_manifest_or_empty, write_manifest
+from merprep.store.schema import checked_version
 from merprep.store.workspace import Workspace, written_whole
 
 SCHEMA_VERSION = 1
@@ -207,15 +208,7 @@ def read_record(folder: Path) -> ShardRecord:
     path = folder / RECORD
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        version = int(values["schema_version"])
-        if version > SCHEMA_VERSION:
-            raise StoreError(
-                "The shard was written by a newer merprep",
-                where=str(path),
-                expected=f"schema version {SCHEMA_VERSION} or older",
-                found=str(version),
-                mend="pip install --upgrade merprep",
-            )
+        checked_version(values["schema_version"], SCHEMA_VERSION, what="The shard", where=path)
         names = tuple(str(name) for name in values["finished"])
         record = ShardRecord(folder, Shard(int(values["index"]), int(values["count"])), str(values["clips"]), names)
         if not 1 <= record.shard.index <= record.shard.count or any(not _FILE.fullmatch(name) for name in names):

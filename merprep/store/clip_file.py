@@ -18,6 +18,7 @@ from merprep.records import Clip
 from merprep.store.clip_table import read_clip_table, records_of, table_says
 from merprep.store.hdf5 import open_hdf5
 from merprep.store.provenance import versions
+from merprep.store.schema import checked_version
 from merprep.store.watched import DAMAGED, damage_is_told
 
 SCHEMA_VERSION = 1
@@ -122,15 +123,9 @@ class ClipFile:
         return StoreError(what, where=str(self.path), mend=f"remove it and run {self.command} again")
 
     def _check_version(self) -> None:
-        found = int(self._file.attrs.get("schema_version", 0))
-        if found > SCHEMA_VERSION:
-            raise StoreError(
-                f"The {self.kind} was written by a newer merprep",
-                where=str(self.path),
-                expected=f"schema version {SCHEMA_VERSION} or older",
-                found=str(found),
-                mend="pip install --upgrade merprep",
-            )
+        checked_version(
+            self._file.attrs.get("schema_version"), SCHEMA_VERSION, what=f"The {self.kind}", where=self.path
+        )
 
     @damage_is_told
     def says(self, clips: Sequence[Clip]) -> bool:

@@ -17,6 +17,7 @@ _TEXTS = (
     "id", "database", "subject", "clip", "person", "variant", "emotion", "action_units", "objective_class",
     "objective_source", "apex_source", "errata", "notes", "digest",
 )  # fmt: skip
+_ADDED = ("variant", "action_units", "objective_class", "objective_source", "errata", "notes", "digest", "fps")
 
 
 def write_clip_table(file: h5py.File, clips: list[tuple[Clip, str]]) -> None:
@@ -40,12 +41,18 @@ def _text(value: str | tuple[str, ...]) -> str:
 def read_clip_table(file: h5py.File) -> pd.DataFrame:
     """Read what `write_clip_table` wrote; absent frame numbers are ``<NA>``."""
     group = file["clips"]
-    table: dict[str, Any] = {name: group[name].asstr()[:].tolist() for name in _TEXTS}
+    count = len(group["id"])
+    # Files from before versions may lack what was added since.
+    older = int(file.attrs.get("schema_version", 0)) < 1
+    lacking = [name for name in _ADDED if older and name not in group]
+    table: dict[str, Any] = {
+        name: [""] * count if name in lacking else group[name].asstr()[:].tolist() for name in _TEXTS
+    }
     for name in _INTEGERS:
         values = group[name][:]
         table[name] = pd.array(np.where(values < 0, 0, values), dtype="Int64")
         table[name][values < 0] = pd.NA
-    table["fps"] = group["fps"][:]
+    table["fps"] = np.full(count, np.nan) if "fps" in lacking else group["fps"][:]
     return pd.DataFrame(table)
 
 

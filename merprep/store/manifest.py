@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +17,7 @@ from merprep.errors import StoreError, UsageError
 from merprep.plain import for_spreadsheet, from_spreadsheet
 from merprep.records import Clip, FrameSet, repeated
 from merprep.store.provenance import versions
+from merprep.store.schema import checked_version
 from merprep.store.workspace import Workspace, written_whole
 
 SCHEMA_VERSION = 1
@@ -26,6 +27,11 @@ COLUMNS = (
     "fps", "emotion", "action_units", "objective_class", "objective_source", "apex_source", "errata", "notes",
     "status", "reason",
 )  # fmt: skip
+# What an older table may lack, and what is meant then.
+_ADDED = {
+    "variant": "", "fps": "", "action_units": "", "objective_class": "", "objective_source": "",
+    "apex_source": "none", "errata": "", "notes": "", "status": "ok", "reason": "",
+}  # fmt: skip
 _INTEGERS = ("onset", "apex", "offset")
 _LISTS = ("errata", "notes")
 _SHARED = tuple(name for name in COLUMNS if name not in ("id", "clip", "frames", "frame_numbers"))
@@ -165,20 +171,22 @@ def read_manifest(workspace: Workspace) -> Manifest:
         )
     sidecar = _read_sidecar(workspace)
     shared: dict[str, Any] = {}
-    clips = tuple(_clip_of(row, line, workspace.manifest_path, shared) for line, row in _rows(workspace.manifest_path))
+    older = int(sidecar["schema_version"]) < SCHEMA_VERSION
+    rows = _rows(workspace.manifest_path, older=older)
+    clips = tuple(_clip_of(row, line, workspace.manifest_path, shared) for line, row in rows)
     return Manifest(clips, sidecar.get("sources", {}))
 
 
-def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(path: Path, *, older: bool) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows with their lines; a clip with many gaps has a longer cell than the csv module takes unasked."""
     before = csv.field_size_limit(_LONGEST_CELL)
     line = 1
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             reader = csv.DictReader(stream)
-            _check_columns(reader.fieldnames or [], path)
+            _check_columns(reader.fieldnames or [], path, _ADDED if older else {})
             for line, row in enumerate(reader, start=2):
-                yield line, row
+                yield line, {**_ADDED, **row} if older else row
     except (csv.Error, OSError, UnicodeDecodeError) as error:
         raise StoreError(
             f"The manifest cannot be read: {error}",
@@ -189,8 +197,8 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         csv.field_size_limit(before)
 
 
-def _check_columns(names: Sequence[str], path: Path) -> None:
-    missing = [name for name in COLUMNS if name not in names]
+def _check_columns(names: Sequence[str], path: Path, dispensable: Mapping[str, str]) -> None:
+    missing = [name for name in COLUMNS if name not in names and name not in dispensable]
     if missing:
         raise StoreError(
             "The manifest lacks columns",
@@ -236,21 +244,14 @@ def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
 def _read_sidecar(workspace: Workspace) -> dict[str, Any]:
     try:
         sidecar = json.loads(workspace.sidecar_path.read_text(encoding="utf-8"))
-        found = int(sidecar["schema_version"])
+        found = sidecar["schema_version"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise StoreError(
             "The manifest's sidecar is missing or damaged",
             where=str(workspace.sidecar_path),
             mend="restore it, or run `merprep ingest` again",
         ) from error
-    if found > SCHEMA_VERSION:
-        raise StoreError(
-            "The manifest was written by a newer merprep",
-            where=str(workspace.sidecar_path),
-            expected=f"schema version {SCHEMA_VERSION} or older",
-            found=str(found),
-            mend="pip install --upgrade merprep",
-        )
+    checked_version(found, SCHEMA_VERSION, what="The manifest", where=workspace.sidecar_path)
     return cast("dict[str, Any]", sidecar)
 
 

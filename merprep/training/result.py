@@ -17,6 +17,7 @@ from merprep.store.workspace import written_whole
 from merprep.training.beside import beside
 from merprep.training.folds import FoldResult
 from merprep.training.job import Clips, Plan
+from merprep.training.stored import SCHEMA_VERSION
 
 # What stands in the predictions of a subject-dependent split, and behind a title.
 STAMP = "subject-dependent split"
@@ -258,7 +259,8 @@ def write_result(result: TrainResult, per_seed: Sequence[Scores]) -> None:
     with written_whole(result.run / "predictions.csv") as temporary:
         result.predictions.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
     # The folder may be moved: its own name does not belong into it.
-    values = {name: value for name, value in result.as_json().items() if name != "run"}
+    values = {"schema_version": SCHEMA_VERSION, **result.as_json()}
+    del values["run"]
     values["per_seed"] = [scores.as_json() for scores in per_seed]
     with written_whole(result.run / "scores.json") as temporary:
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -16,6 +16,7 @@ from merprep.models.presets import Preset
 from merprep.progress import Progress, Silent
 from merprep.store.locks import writing
 from merprep.store.provenance import versions
+from merprep.store.schema import checked_version
 from merprep.store.whole import sweep
 from merprep.store.workspace import written_whole
 from merprep.training.dataset import FeatureDataset, Labelling
@@ -29,6 +30,7 @@ from merprep.training.result import TrainResult, conclude
 from merprep.training.selection import SELECTIONS, Selection
 from merprep.training.stacked_job import alone_notes, groups_of, run_folds, stack_size
 from merprep.training.start import stage_of
+from merprep.training.stored import SCHEMA_VERSION
 
 Task = tuple[Fold, int, str]
 
@@ -197,14 +199,16 @@ def _claim(folder: Path, config: dict[str, Any], extent: dict[str, Any]) -> None
     if path.exists():
         _same_run(path, config)
     with written_whole(path) as temporary:
-        values = {"config": config, **extent, "created_with": versions()}
+        values = {"schema_version": SCHEMA_VERSION, "config": config, **extent, "created_with": versions()}
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _same_run(path: Path, config: dict[str, Any]) -> None:
     try:
-        before = dict(json.loads(path.read_text(encoding="utf-8"))["config"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        checked_version(values.get("schema_version"), SCHEMA_VERSION, what="The run", where=path)
+        before = dict(values["config"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise TrainingError(
             "The folder's run.json cannot be read, so whose run it holds is not known",
             where=str(path),

@@ -10,6 +10,9 @@ from typing import Any
 import pandas as pd
 
 from merprep.errors import TrainingError
+from merprep.store.schema import checked_version
+
+SCHEMA_VERSION = 1
 
 _NEEDED = ("id", "person", "database", "seed", "truth", "prediction")
 
@@ -60,6 +63,7 @@ def read_run(folder: str | Path) -> StoredRun:
 def _scores(path: Path) -> dict[str, Any]:
     try:
         scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        checked_version(scores.get("schema_version"), SCHEMA_VERSION, what="The run", where=path)
         if all(name in scores for name in ("model", "preset", "classes", "protocol", "selection", "full")):
             return scores
     except FileNotFoundError:
@@ -69,7 +73,7 @@ def _scores(path: Path) -> dict[str, Any]:
             expected=path.name,
             mend="run the same `merprep train` again: finished folds are kept",
         ) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise _damaged(path, str(error)) from error
     raise _damaged(path, "it lacks what a run's scores hold")
 
