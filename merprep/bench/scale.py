@@ -141,10 +141,13 @@ def _pictures(folder: Path, side: int, seed: int) -> list[Path]:
     folder.mkdir()
     random = np.random.default_rng(seed)
     paths = []
-    for number in range(_PICTURES):
-        coarse = random.integers(40, 216, (6, 6, 3)).astype(np.uint8)
+    coarse = np.zeros((6, 6, 3))
+    for number in range(_PICTURES * _OFFSET):
+        if number % _OFFSET == 0:  # three of a face, which changes little
+            coarse = random.integers(60, 196, (6, 6, 3)).astype(np.float64)
         path = folder / f"{number}.jpg"
-        picture = cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
+        changed = (coarse + random.uniform(-8, 8, coarse.shape)).astype(np.uint8)
+        picture = cv2.resize(changed, (side, side), interpolation=cv2.INTER_CUBIC)
         path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
         paths.append(path)
     return paths
@@ -154,7 +157,7 @@ def _link(folder: Path, pictures: list[Path], number: int) -> None:
     """Fill a clip's folder; pictures are linked, which is faster than writing them and reads the same."""
     folder.mkdir(parents=True)
     for frame in (_ONSET, _APEX, _OFFSET):
-        picture = pictures[(7 * number + frame) % len(pictures)]
+        picture = pictures[_OFFSET * (number % _PICTURES) + frame - 1]
         try:
             os.link(picture, folder / f"img{frame}.jpg")
         except OSError:  # no links on this file system, or too many of one file
