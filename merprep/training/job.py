@@ -14,13 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from merprep.errors import TrainingError
+from merprep.errors import DeviceError, TrainingError
 from merprep.evaluation import SubjectKFold
 from merprep.models import build_preset
 from merprep.models.presets import Preset
 from merprep.training.augment import Mirror
 from merprep.training.baselines import baseline
-from merprep.training.fit import Observer, fit, probabilities
+from merprep.training.fit import Observer, fit, memory_told, probabilities
 from merprep.training.folds import Fold, FoldResult, Predictions, seed_of
 from merprep.training.normalising import normalised
 from merprep.training.preparing import attach, on_maps, seen_at_once
@@ -88,7 +88,7 @@ def run_fold(plan: Plan, fold: Fold, seed: int, digest: str, clips: Clips) -> Fo
     if plan.recipe is None:
         honest = _baseline(plan, fold, seed, clips)
     else:
-        with threads_set(plan.threads):
+        with threads_set(plan.threads), trouble_told(f"fold {fold.name}, seed {seed}"):
             loss, honest, optimistic = _network(plan, plan.recipe, fold, seed, clips)
     seconds = round(time.perf_counter() - start, 3)
     result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
@@ -105,6 +105,17 @@ def threads_set(count: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def trouble_told(place: str) -> Iterator[None]:
+    """Say where training went wrong, and what to do where the device is full, whatever was being done there."""
+    try:
+        with memory_told():
+            yield
+    except (TrainingError, DeviceError) as error:
+        error.where = f"{error.where}, {place}" if error.where else place
+        raise
 
 
 def _baseline(plan: Plan, fold: Fold, seed: int, clips: Clips) -> Predictions:

@@ -15,7 +15,7 @@ from merprep.models import build_preset
 from merprep.training.augment import Mirror
 from merprep.training.device import SMALL
 from merprep.training.folds import Fold, FoldResult, seed_of
-from merprep.training.job import Clips, Plan, chosen_epochs, sides_of, threads_set
+from merprep.training.job import Clips, Plan, chosen_epochs, sides_of, threads_set, trouble_told
 from merprep.training.normalising import normalised
 from merprep.training.recipe import Recipe
 from merprep.training.stacked import StackedNetwork, dropout_generator, is_stackable
@@ -80,7 +80,7 @@ def run_folds(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[FoldResul
     if plan.recipe is None:
         raise ValueError("a baseline has no network to stack")
     sides = [sides_of(plan, fold, seed, clips) for fold, seed, _ in tasks]
-    with threads_set(plan.threads):
+    with threads_set(plan.threads), trouble_told(f"{len(tasks)} folds side by side"):
         losses, histories = _trained(plan, plan.recipe, tasks, sides, clips)
     seconds = round((time.perf_counter() - start) / len(tasks), 3)
     results = []

@@ -136,6 +136,16 @@ def test_a_loss_that_is_no_number_is_told_with_the_epoch_and_what_to_do() -> Non
     assert "learning rate" in str(caught.value)
 
 
+@pytest.mark.parametrize("stack", [1, 4])
+def test_a_run_whose_loss_is_no_number_names_the_fold(make_features: Maker, tmp_path: Path, stack: int) -> None:
+    chosen = preset("ststnet", "sanity")
+    wild = chosen.model_copy(update={"recipe": {**chosen.recipe, "learning_rate": 1e30, "epochs": 3}})
+    with pytest.raises(TrainingError, match="no longer a number") as caught:
+        train(make_features(persons=3), model="ststnet", preset=wild, run_folder=tmp_path / "run", jobs=1, stack=stack)
+    assert "fold " in str(caught.value.where)
+    assert not (tmp_path / "run" / "scores.json").exists()
+
+
 def test_a_class_without_a_training_clip_changes_no_loss_into_nan(make_features: Maker, tmp_path: Path) -> None:
     features = make_features(
         persons=3, emotions=lambda n: ("negative", "positive") * 2 + (("surprise",) if n == 1 else ())
