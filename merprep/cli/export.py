@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from merprep.cli import completing
 from merprep.cli.output import Output
 
 
@@ -25,7 +26,10 @@ def export(
     file: Annotated[Path | None, typer.Argument(help="A feature file; the newest where not given.")] = None,
     target: Annotated[Path | None, typer.Option("--out", help="The folder or file to write.")] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="A label scheme by name, instead of --classes.")] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="A label scheme by name, instead of --classes.", autocompletion=completing.schemes),
+    ] = None,
 ) -> None:
     """Write features as tables, as a NumPy archive, or as the folders that HTNet's and STSTNet's scripts read.
 

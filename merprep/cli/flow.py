@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merprep.cli import completing
 from merprep.cli.cluster import Distributed, Scheduler, Shard
 from merprep.cli.output import Output
 from merprep.cli.planned import DryRun
@@ -15,7 +16,10 @@ def flow(
     out: Output,
     preset: Annotated[
         str | None,
-        typer.Option(help="default, still, steady, fast, opencv, ststnet or htnet-casme3; the options below go first."),
+        typer.Option(
+            help="default, still, steady, fast, opencv, ststnet or htnet-casme3; the options below go first.",
+            autocompletion=completing.flow_presets,
+        ),
     ] = None,
     method: Annotated[
         str | None, typer.Option(help="tvl1, farneback, dis, opencv-tvl1, opencv-deepflow, opencv-rlof or raft.")

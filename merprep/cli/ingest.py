@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merprep.cli import completing
 from merprep.cli.output import Output
 from merprep.cli.planned import DryRun
 
@@ -37,7 +38,10 @@ class Verify(StrEnum):
 
 def ingest(
     out: Output,
-    database: Annotated[str, typer.Argument(help="casme2, samm, smic-hs, … (see `merprep databases`).")],
+    database: Annotated[
+        str,
+        typer.Argument(help="casme2, samm, smic-hs, … (see `merprep databases`).", autocompletion=completing.databases),
+    ],
     root: Annotated[Path, typer.Argument(help="The folder that you unzipped the database to.")],
     annotations: Annotated[Path | None, typer.Option(help="The coding sheet, where it is not under ROOT.")] = None,
     extra: Annotated[

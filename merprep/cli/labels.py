@@ -6,13 +6,17 @@ from typing import Annotated
 
 import typer
 
+from merprep.cli import completing
 from merprep.cli.output import Output
 
 
 def labels(
     out: Output,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="A label scheme by name, instead of --classes.")] = None,
+    scheme: Annotated[
+        str | None,
+        typer.Option(help="A label scheme by name, instead of --classes.", autocompletion=completing.schemes),
+    ] = None,
 ) -> None:
     """Count the clips of each database and class under a label scheme, beside the published counts.
 

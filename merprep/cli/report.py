@@ -13,9 +13,7 @@ from merprep.cli.output import Output
 def report(
     out: Output,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
-    faces: Annotated[
-        bool, typer.Option("--faces", help="Show pixels of persons too; mind the agreements.")
-    ] = False,
+    faces: Annotated[bool, typer.Option("--faces", help="Show pixels of persons too; mind the agreements.")] = False,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The HTML file to write; report.html in the workspace by itself.")
     ] = None,

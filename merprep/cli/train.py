@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from merprep.cli import completing
 from merprep.cli.output import Output
 
 
@@ -21,7 +22,10 @@ class Selection(StrEnum):
 
 def train(
     out: Output,
-    model: Annotated[str | None, typer.Option(help="htnet (by itself), ststnet, svm, majority, …")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="htnet (by itself), ststnet, svm, majority, …", autocompletion=completing.models),
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="published (hours, or a GPU), sanity (minutes), …")] = None,
     features: Annotated[
         Path | None,

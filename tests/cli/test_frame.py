@@ -84,3 +84,12 @@ def test_help_does_not_import_heavy_libraries():
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "[]"
+
+
+def test_the_shell_offers_names_of_databases_models_and_schemes():
+    from merprep.cli import completing
+
+    assert completing.databases("sam") == ["samm", "samm-lv"]
+    assert "htnet" in completing.models("")
+    assert completing.schemes("unified") == ["unified-5", "unified-7"]
+    assert "steady" in completing.flow_presets("s")
