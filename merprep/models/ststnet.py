@@ -23,18 +23,24 @@ _POOLED = 5
 
 
 class Stream(nn.Module):
-    """One stream: convolution, ReLU, batch norm, max-pool, dropout."""
+    """One stream: convolution, ReLU, batch norm, max-pool."""
 
-    def __init__(self, channels: int, filters: int, dropout: float) -> None:
+    def __init__(self, channels: int, filters: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, filters, 3, padding=2)
         self.norm = nn.BatchNorm2d(filters)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, 28, 28) to (B, filters, 10, 10)."""
-        x = self.norm(functional.relu(self.conv(x)))
-        return cast("Tensor", self.dropout(functional.max_pool2d(x, 3, stride=3, padding=1)))
+        return functional.max_pool2d(self.norm(functional.relu(self.conv(x))), 3, stride=3, padding=1)
+
+
+class Streams(nn.ModuleList):
+    """The streams side by side, their filters joined."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, 28, 28) to (B, all filters, 10, 10)."""
+        return torch.cat([stream(x) for stream in self], dim=1)
 
 
 class STSTNet(nn.Module):
@@ -72,7 +78,9 @@ class STSTNet(nn.Module):
                 found=f"num_classes={num_classes}, channels={channels}, dropout={dropout}",
             )
         self.channels = channels
-        self.streams = nn.ModuleList(Stream(channels, filters, dropout) for filters in FILTERS)
+        self.streams = Streams(Stream(channels, filters) for filters in FILTERS)
+        # Each value of each stream is dropped by itself, so that dropping after joining them is the same.
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(sum(FILTERS) * _POOLED**2, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,7 +93,7 @@ class STSTNet(nn.Module):
                 found=str(tuple(x.shape)),
                 mend=f"compute features at this size (`merprep flow --size {IMAGE_SIZE}`)",
             )
-        joined = torch.cat([stream(x) for stream in self.streams], dim=1)
+        joined = self.dropout(self.streams(x))
         return cast("Tensor", self.head(functional.avg_pool2d(joined, 2).flatten(1)))
 
     @staticmethod

@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from merprep.training.stacked_layers import STACKED, Stack, StackedDropout, StackedLayer
+from merprep.models.htnet import Position, Projection
+from merprep.models.ststnet import Streams
+from merprep.training.stacked_layers import (
+    Stack,
+    StackedBatchNorm2d,
+    StackedConv2d,
+    StackedDropout,
+    StackedLayer,
+    StackedLayerNorm,
+    StackedLinear,
+    StackedPosition,
+)
+from merprep.training.stacked_streams import StackedStreams
+
+STACKED: dict[type[nn.Module], type[StackedLayer]] = {
+    nn.Linear: StackedLinear,
+    Projection: StackedLinear,
+    nn.Conv2d: StackedConv2d,
+    nn.BatchNorm2d: StackedBatchNorm2d,
+    nn.LayerNorm: StackedLayerNorm,
+    nn.Dropout: StackedDropout,
+    Position: StackedPosition,
+    Streams: StackedStreams,
+}
 
 
 class StackedNetwork(nn.Module):
@@ -26,12 +50,11 @@ class StackedNetwork(nn.Module):
         super().__init__()
         self.stack = Stack(len(networks), list(generators))
         self.network = copy.deepcopy(networks[0])
-        for name, module in list(self.network.named_modules()):
-            kind = STACKED.get(type(module))
-            if kind is not None:
-                parent, _, own = name.rpartition(".")
-                layers = [network.get_submodule(name) for network in networks]
-                setattr(self.network.get_submodule(parent), own, kind(self.stack, layers))
+        self.places = _places(self.network)
+        for name in self.places:
+            parent, _, own = name.rpartition(".")
+            layers = [network.get_submodule(name) for network in networks]
+            setattr(self.network.get_submodule(parent), own, STACKED[type(layers[0])](self.stack, layers))
 
     def forward(self, x: Tensor, sizes: Sequence[int] = ()) -> Tensor:
         """Map (networks, B, C, H, W) to logits (networks, B, classes).
@@ -53,9 +76,19 @@ class StackedNetwork(nn.Module):
 
     def unstack(self, networks: Sequence[nn.Module]) -> None:
         """Give each of `networks` its own trained parameters and statistics."""
-        state = self.network.state_dict()
-        for number, network in enumerate(networks):
-            network.load_state_dict({name: values[number] for name, values in state.items()})
+        for name in self.places:
+            stacked = cast("StackedLayer", self.network.get_submodule(name))
+            for number, network in enumerate(networks):
+                stacked.give_back(number, network.get_submodule(name))
+
+
+def _places(network: nn.Module, prefix: str = "") -> list[str]:
+    """Return the names of the largest parts of a network that have a stacked form."""
+    found = []
+    for name, module in network.named_children():
+        known = type(module) in STACKED
+        found += [prefix + name] if known else _places(module, f"{prefix}{name}.")
+    return found
 
 
 def dropout_generator(device: str, seed: int) -> torch.Generator:

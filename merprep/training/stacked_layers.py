@@ -18,8 +18,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from merprep.models.htnet import Position, Projection
-
 # Dropout compares 16 random bits, four clips' worth to each 64-bit draw.
 _STEPS = 1 << 16
 
@@ -57,6 +55,12 @@ class StackedLayer(nn.Module):
             self.register_parameter(name, nn.Parameter(values))
         for name, _ in layers[0].named_buffers(recurse=False):
             self.register_buffer(name, torch.stack([cast("Tensor", getattr(layer, name)) for layer in layers]))
+
+    def give_back(self, number: int, layer: nn.Module) -> None:
+        """Copy what network `number` has learnt into a layer of its own."""
+        with torch.no_grad():
+            for name, values in [*self.named_parameters(recurse=False), *self.named_buffers(recurse=False)]:
+                cast("Tensor", getattr(layer, name)).copy_(values[number])
 
     def _split(self, x: Tensor) -> Tensor:
         return x.reshape(self.stack.networks, -1, x.shape[-1])
@@ -257,14 +261,3 @@ class StackedDropout(StackedLayer):
             own[: -(-size * each // 4)].random_(-(1 << 63), None, generator=generator)
         kept = bits.view(torch.int16)[:, : rows * each] >= self.dropped - _STEPS // 2
         return kept.reshape(x.shape).to(x.dtype) * (_STEPS / (_STEPS - self.dropped))
-
-
-STACKED: dict[type[nn.Module], type[StackedLayer]] = {
-    nn.Linear: StackedLinear,
-    Projection: StackedLinear,
-    nn.Conv2d: StackedConv2d,
-    nn.BatchNorm2d: StackedBatchNorm2d,
-    nn.LayerNorm: StackedLayerNorm,
-    nn.Dropout: StackedDropout,
-    Position: StackedPosition,
-}
