@@ -140,3 +140,21 @@ def test_no_file_is_open_when_it_is_replaced(raw: Path, tmp_path: Path, monkeypa
     _, report = stages.flow(workspace, config, jobs=1, device="cpu")
     assert [outcome.reason for outcome in report.outcomes][:2] == ["", "kept from before"]
     assert {features.name, "manifest.csv", "manifest.json"} <= set(replaced)
+
+
+def test_files_from_the_future_and_from_1970_are_like_any_others(raw: Path, tmp_path: Path) -> None:
+    database = tmp_path / "raw"
+    shutil.copytree(raw, database)
+    for number, path in enumerate(sorted(database.rglob("*.jpg"))):
+        os.utime(path, (0, 0) if number % 2 else (4e9, 4e9))
+    workspace = Workspace(tmp_path / "study")
+    features = _line(workspace, database)
+    for path in (features, workspace.manifest_path):
+        os.utime(path, (4e9, 4e9))  # written by a clock that was set back since
+    config = tiny_config(database / "landmarks.csv", size=28)
+    _, report = stages.flow(workspace, config, jobs=1, device="cpu")
+    assert {outcome.reason for outcome in report.outcomes} == {"kept from before"}
+    changed = workspace.folder.parent / "raw" / "CASME2_RAW_selected" / "sub01"
+    os.utime(next(changed.rglob("img1.jpg")), (5, 5))
+    _, report = stages.flow(workspace, config, jobs=1, device="cpu")
+    assert [outcome.reason for outcome in report.outcomes].count("") == 1
