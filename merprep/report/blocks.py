@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 Value = str | int | float | None
 
+# The files themselves hold all rows: manifest.csv, predictions.csv, the HDF5 files.
+MOST_ROWS = 2000
 # Short tables are read at a glance; a filter would only be in the way.
 _FILTERED_FROM = 8
 
@@ -138,10 +140,15 @@ class Table:
         """For each column, whether it holds numbers."""
         return tuple(self._is_numeric(index) for index in range(len(self.columns)))
 
+    @property
+    def left_out(self) -> int:
+        """How many rows are not shown, since a page with all of them would be slow."""
+        return max(len(self.rows) - MOST_ROWS, 0)
+
     @cached_property
     def cells(self) -> list[list[Cell]]:
-        """The rows, every value as a `Cell`."""
-        return [[value if isinstance(value, Cell) else Cell(value) for value in row] for row in self.rows]
+        """The rows that are shown, every value as a `Cell`."""
+        return [[value if isinstance(value, Cell) else Cell(value) for value in row] for row in self.rows[:MOST_ROWS]]
 
     def _is_numeric(self, index: int) -> bool:
         cells = [row[index] for row in self.cells]

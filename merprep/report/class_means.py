@@ -62,6 +62,34 @@ def mean_figures(means: Mapping[str, Maps], counts: Mapping[str, int], channels:
     return tuple(_figure(name, flow, strains.get(name), (bound, most), counts[name]) for name, flow in flows.items())
 
 
+def level_figures(
+    means: Mapping[str, Maps], counts: Mapping[str, int], channels: Sequence[str], units: Sequence[str]
+) -> tuple[Figure, ...]:
+    """Draw the mean of each channel as it is, for maps that are no flow in pixels; classes share each channel's scale.
+
+    Parameters
+    ----------
+    means : mapping of str to (C, H, W)
+    counts : mapping of str to int
+    channels, units : sequence of str
+    """
+    together = np.stack(list(means.values())) if means else np.zeros((1, len(channels), 1, 1), np.float32)
+    low, high = together.min(axis=(0, 2, 3)), together.max(axis=(0, 2, 3))
+    figures = []
+    for name, maps in means.items():
+        parts = []
+        for index, (channel, unit) in enumerate(zip(channels, units, strict=True)):
+            x = index * (_SIDE + _GAP)
+            told = f"{channel}, {low[index]:.3g} to {high[index]:.3g} {unit}"
+            picture = raster.level_picture(maps[index], float(low[index]), float(high[index]))
+            parts += [text(x, 16, told, size=15), _picture(x, picture), edge(x, _TOP)]
+        title = f"{name}, mean over {counts[name]} clips"
+        width = len(channels) * (_SIDE + _GAP) - _GAP
+        svg = drawing(width, _TOP + _SIDE + 4, f"Mean maps of {name}", f"{title}: {', '.join(channels)}", *parts)
+        figures.append(Figure(svg, title, slug(f"mean-{name}")))
+    return tuple(figures)
+
+
 def _figure(name: str, flow: Maps, strain: Maps | None, scales: tuple[float, float], count: int) -> Figure:
     bound, most = scales
     where = np.unravel_index(int(np.hypot(*flow).argmax()), flow.shape[1:])

@@ -44,8 +44,7 @@ def strengths(file: FeatureFile) -> pd.Series | None:
 
     None where the file does not hold flow in pixels (maps that were stretched tell no lengths).
     """
-    units = dict(zip(file.channels, file.units, strict=True))
-    if units.get("u") != "px" or units.get("v") != "px" or file.normalisation != "none":
+    if not is_flow(file):
         return None
     u, v = file.channels.index("u"), file.channels.index("v")
     values = np.empty(len(file))
@@ -54,6 +53,12 @@ def strengths(file: FeatureFile) -> pd.Series | None:
         length = np.hypot(maps[:, u], maps[:, v]).reshape(len(maps), -1)
         values[start : start + 512] = np.percentile(length, _STRONGEST, axis=1)
     return pd.Series(values, index=file.clips["id"].tolist(), name="strength")
+
+
+def is_flow(file: FeatureFile) -> bool:
+    """Whether a feature file holds flow in pixels."""
+    units = dict(zip(file.channels, file.units, strict=True))
+    return units.get("u") == units.get("v") == "px" and file.normalisation == "none"
 
 
 def choose(strength: pd.Series, count: int) -> Choice:

@@ -48,6 +48,11 @@ def heat_picture(values: NDArray[np.floating], bound: float) -> str:
     return data_uri(_bytes(values / max(bound, 1e-12)), heat_palette())
 
 
+def level_picture(values: NDArray[np.floating], low: float, high: float) -> str:
+    """Return a map (H, W) from `low` to `high` in colours from dark blue to yellow (matplotlib's viridis)."""
+    return data_uri(_bytes((values - low) / max(high - low, 1e-12)), _palette("viridis"))
+
+
 def face_picture(image: Pixels) -> str:
     """Return a face, grey or BGR as the aligned file holds it."""
     return data_uri(image if image.ndim == 2 else image[..., ::-1])
@@ -60,9 +65,13 @@ def wheel_picture(size: int = 96) -> str:
 
 def heat_palette() -> Pixels:
     """Return 256 colours from black over red to light yellow, (256, 3) RGB (matplotlib's inferno)."""
+    return _palette("inferno")
+
+
+def _palette(name: str) -> Pixels:
     from matplotlib import colormaps
 
-    return _bytes(np.asarray(colormaps["inferno"](np.arange(256))[:, :3]))
+    return _bytes(np.asarray(colormaps[name](np.arange(256))[:, :3]))
 
 
 def heat_scale() -> str:

@@ -23,6 +23,8 @@ class Study:
     workspace : Workspace
     manifest : Manifest
         Empty where nothing was ingested.
+    imported : bool
+        Whether the clips are those of an imported feature file, in place of a manifest.
     ingests : dict
         ``reports/ingest-<database>.json`` by database.
     aligned, features : Path or None
@@ -39,6 +41,7 @@ class Study:
 
     workspace: Workspace
     manifest: Manifest
+    imported: bool = False
     ingests: dict[str, dict[str, Any]] = field(default_factory=dict)
     aligned: Path | None = None
     features: Path | None = None
@@ -74,9 +77,11 @@ def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
     manifest = read_manifest_or_empty(workspace)
     runs, unfinished = read_runs(workspace)
     features = next(iter(workspace.feature_files()), None)
+    imported = not manifest.clips and features is not None
     return Study(
         workspace=workspace,
-        manifest=manifest,
+        manifest=_clips_of(features) if imported and features else manifest,
+        imported=imported,
         ingests={name: _ingest_report(workspace, name) for name in manifest.sources},
         aligned=_aligned_of(workspace, features),
         features=features,
@@ -85,6 +90,11 @@ def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
         journal=read_journal(workspace),
         faces=faces,
     )
+
+
+def _clips_of(features: Path) -> Manifest:
+    with open_features(features) as file:
+        return Manifest(tuple(file.records()))
 
 
 def _aligned_of(workspace: Workspace, features: Path | None) -> Path | None:

@@ -24,6 +24,7 @@ from merprep.records import Clip, Outcome, StageReport, person_of
 from merprep.stages.regions import region_sets
 from merprep.stages.writing import one_writer
 from merprep.store import ClipFeatures, FeatureHeader, Workspace, write_features
+from merprep.store.accounts import keep_account
 from merprep.store.provenance import sha256_of
 
 MAPS_FOLDER = "STSNet_whole_norm_u_v_os"
@@ -96,13 +97,14 @@ def import_htnet_features(
     finally:
         progress.finish()
     path = _write(workspace, done, outcomes, csv_path)
-    return path, StageReport(
+    report = StageReport(
         "import htnet-features",
         tuple(outcomes),
         seconds=time.perf_counter() - began,
         outputs=(str(path),),
         next_step="merprep train --preset sanity",
     )
+    return path, keep_account(workspace, report)
 
 
 def _find(folder: Path) -> tuple[Path, Path]:

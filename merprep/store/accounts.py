@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from merprep.records import StageReport
 from merprep.store.whole import append_line
-from merprep.store.workspace import Workspace, written_whole
+from merprep.store.workspace import Workspace, safe_name, written_whole
 
 _LONGEST_LINE = 1 << 20
 
@@ -62,7 +62,7 @@ def keep_account(workspace: Workspace, report: StageReport, *, subject: str = ""
         report.counts(),
         report.outputs,
     )
-    name = f"account-{report.stage}-{subject}.json" if subject else f"account-{report.stage}.json"
+    name = safe_name("-".join(part for part in ("account", report.stage, subject) if part)) + ".json"
     account = {
         **asdict(entry),
         "skipped": {outcome.clip_id: outcome.reason for outcome in report.of_state("skipped")},

@@ -26,7 +26,7 @@ def study(tmp_path_factory: pytest.TempPathFactory, mesh_weights: list[Path]) ->
     folder = tmp_path_factory.mktemp("study")
     workspace = Workspace(folder / "workspace")
     for name in ("casme2", "smic"):
-        write_database(name, folder / name, subjects=2, clips_per_class=2, frame_size=(320, 240), frames="key")
+        write_database(name, folder / name, subjects=2, clips_per_class=1, frame_size=(320, 240), frames="key")
         stages.ingest(workspace, name, folder / name)
     _spoil(workspace)
     features, _ = stages.flow(workspace, jobs=1)

@@ -5,6 +5,8 @@ import hashlib
 import io
 import json
 import re
+import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import cv2
@@ -18,7 +20,7 @@ from merprep.features import FlowConfig
 from merprep.report import write_report
 from merprep.report.commands import commands
 from merprep.report.study import Study, read_study
-from merprep.store import Manifest, read_manifest
+from merprep.store import Manifest, Workspace, read_manifest, write_manifest
 from merprep.store.aligned import open_aligned
 
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
@@ -115,6 +117,26 @@ def test_an_empty_workspace_is_told_which_commands_make_each_part(workspace):
     told = write_report(workspace).read_text(encoding="utf-8")
     for command in ("merprep ingest", "merprep align", "merprep flow", "merprep train"):
         assert command in told
+
+
+def test_imported_features_are_reported_without_a_manifest(study, tmp_path):
+    imported = Workspace(tmp_path / "imported")
+    (imported.folder / "features").mkdir(parents=True)
+    shutil.copy(read_study(study).features, imported.folder / "features" / "htnet-features-1.h5")
+    told = write_report(imported).read_text(encoding="utf-8")
+    assert "these are the clips of the imported features" in told
+    assert read_manifest(study).usable[0].id in told
+    assert "merprep ingest" not in told
+
+
+def test_clips_that_changed_since_their_features_were_made_are_told(study, tmp_path):
+    changed = Workspace(tmp_path / "changed")
+    shutil.copytree(study.folder, changed.folder)
+    manifest = read_manifest(changed)
+    clips = [replace(clip, apex=clip.onset) if clip.status == "ok" else clip for clip in manifest.clips]
+    write_manifest(changed, replace(manifest, clips=tuple(clips)))
+    told = write_report(changed).read_text(encoding="utf-8")
+    assert f"{len(manifest.usable)} clips are not as the manifest has them now" in told
 
 
 def test_a_run_whose_files_are_damaged_is_named_and_does_not_stop_the_report(study, tmp_path):

@@ -16,6 +16,8 @@ TITLE = "Alignment"
 
 def section(study: Study) -> Section:
     """Return the section."""
+    if study.imported:
+        return Section("alignment", TITLE, (Text("The imported maps came without faces."),))
     if study.aligned is None:
         return Section("alignment", TITLE, (Missing("No faces are aligned yet.", "merprep align"),))
     with open_aligned(study.aligned) as file:

@@ -12,17 +12,15 @@ from merprep.records import Clip
 from merprep.report.blocks import Block, Cell, Details, Missing, Notes, Section, Table, Text, Value
 from merprep.report.study import Study
 
-# More rows than this make a page slow; the manifest itself has them all.
-_MOST_ROWS = 2000
-
 
 def section(study: Study) -> Section:
     """Return the section."""
     if not study.manifest.clips:
         blocks: list[Block] = [Missing("No database was ingested yet.", "merprep ingest casme2 ROOT")]
         return Section("data", "What was ingested", tuple(blocks), "Data")
+    told = "Every clip that a coding sheet or a folder names is a row of the manifest, usable or excluded."
     blocks = [
-        Text("Every clip that a coding sheet or a folder names is a row of the manifest, usable or excluded."),
+        Text("Nothing was ingested: these are the clips of the imported features." if study.imported else told),
         _databases(study),
         *_exclusions(study.manifest.clips),
         *_errata(study),
@@ -40,13 +38,13 @@ def _databases(study: Study) -> Table:
         usable = [clip for clip in clips if clip.status == "ok"]
         apex = Counter(clip.apex_source for clip in usable)
         corrected = sum(bool(clip.errata) for clip in usable)
-        sheet = _mapping(study.manifest.sources.get(name, {}).get("sheet"))
+        source = study.manifest.sources.get(name, {})
+        sheet = _file_name(str(_mapping(source.get("sheet")).get("path", "")))
         rows.append([
             name, len(clips), len(usable), Cell(len(clips) - len(usable), "bad" if len(clips) > len(usable) else ""),
             len({clip.person for clip in usable}), sum(len(clip.frames) for clip in usable),
             ", ".join(f"{source} {count}" for source, count in apex.most_common()), corrected,
-            str(study.manifest.sources.get(name, {}).get("layout", "")),
-            _file_name(str(sheet.get("path", ""))) or "folders",
+            str(source.get("layout", "")) or None, sheet or ("folders" if source else None),
         ])  # fmt: skip
     columns = ("database", "clips", "usable", "excluded", "persons", "frames", "apex", "corrected", "layout", "sheet")
     return Table("Databases", columns, rows)
@@ -118,11 +116,10 @@ def _clips(clips: Sequence[Clip]) -> list[Block]:
     rows = [
         (clip.id, clip.person, clip.emotion, clip.action_units, clip.onset, clip.apex, clip.offset, clip.apex_source,
          clip.status, "; ".join([*clip.errata, *clip.notes, *([clip.reason] if clip.reason else [])]))
-        for clip in clips[:_MOST_ROWS]
+        for clip in clips
     ]  # fmt: skip
     columns = ("clip", "person", "emotion", "AU", "onset", "apex", "offset", "apex source", "status", "notes")
-    more = f" (the first {_MOST_ROWS} of {len(clips)}; manifest.csv has all)" if len(clips) > _MOST_ROWS else ""
-    return [Details(f"All {len(clips)} clips, one by one{more}", (Table("Clips", columns, rows),))]
+    return [Details(f"All {len(clips)} clips, one by one", (Table("Clips", columns, rows),))]
 
 
 def _file_name(path: str) -> str:

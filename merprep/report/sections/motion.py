@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from merprep.labels import LabelScheme, scheme, scheme_names
+from merprep.labels import LabelScheme, emotion_words, scheme, scheme_names
 from merprep.records import Clip
-from merprep.report.blocks import Block, Details, Figure, Figures, Group, Missing, Section, Table, Text
+from merprep.report.blocks import Block, Details, Figure, Figures, Group, Missing, Notes, Section, Table, Text
 from merprep.report.charts import histogram
-from merprep.report.class_means import class_means, mean_figures
+from merprep.report.class_means import class_means, level_figures, mean_figures
 from merprep.report.gallery import Gallery
-from merprep.report.motion import choose, left_out, strengths
+from merprep.report.motion import choose, is_flow, left_out, strengths
 from merprep.report.sections.alignment import account
 from merprep.report.study import Study
 from merprep.store import FeatureFile, open_features
@@ -20,7 +20,7 @@ from merprep.store import FeatureFile, open_features
 TITLE = "Motion"
 # Three galleries of so many clips, about 100 kB each.
 _CARDS = 6
-_STRETCHED = "The channels of {} were stretched ({}): they tell no lengths in pixels, and are not drawn as motion."
+_STRETCHED = "The channels of {} were stretched ({}): they tell no lengths in pixels, and are drawn as they are."
 
 
 def section(study: Study) -> Section:
@@ -29,9 +29,9 @@ def section(study: Study) -> Section:
         return Section("motion", TITLE, (Missing("There is no feature file yet.", "merprep flow"),))
     with open_features(study.features) as file:
         strength = strengths(file)
-        blocks = [*_about(study, file), *_no_features(study, file)]
+        blocks = [*_about(study, file), *_changed(study, file), *_no_features(study, file)]
         if strength is None:
-            blocks.append(Text(_STRETCHED.format(study.features.name, file.normalisation)))
+            blocks += [Text(_STRETCHED.format(study.features.name, file.normalisation)), *_means(study, file)]
         else:
             blocks += [*_strengths(file, strength), *_means(study, file), *_galleries(study, strength)]
     return Section("motion", TITLE, tuple(blocks))
@@ -48,6 +48,21 @@ def _about(study: Study, file: FeatureFile) -> list[Block]:
         f"{method}, computed on {file.device}.{also}"
     )
     return [Text(told)]
+
+
+def _changed(study: Study, file: FeatureFile) -> list[Block]:
+    """Warn of clips whose rows changed after the features were made."""
+    if study.imported or file.config.get("temporal"):
+        return []  # another clock: the frames are numbered anew
+    made = [clip for clip in file.records() if _key(clip) != _key(study.by_id.get(clip.id))]
+    if not made:
+        return []
+    told = f"{len(made)} clips are not as the manifest has them now, such as {made[0].id}: run merprep flow again."
+    return [Notes((told,), "warning")]
+
+
+def _key(clip: Clip | None) -> tuple[object, ...]:
+    return () if clip is None else (clip.status, clip.onset, clip.apex, clip.offset, clip.emotion, clip.person)
 
 
 def _no_features(study: Study, file: FeatureFile) -> list[Block]:
@@ -85,7 +100,7 @@ def _means(study: Study, file: FeatureFile) -> list[Block]:
     members = by_class(file.records(), chosen)
     emotions = by_emotion(file.records())
     told = (
-        "The mean flow and strain of all clips of a class, as stored and drawn larger. All classes share one scale. "
+        "The mean of all clips of a class, as stored and drawn larger. All classes share one scale. "
         "What clips do in different directions cancels in the mean flow, but not in the mean strain."
     )
     blocks: list[Block] = [Text(told), Figures(f"By class, {chosen.name}", _drawn(file, members))]
@@ -96,7 +111,10 @@ def _means(study: Study, file: FeatureFile) -> list[Block]:
 
 def _drawn(file: FeatureFile, members: Mapping[str, list[int]]) -> tuple[Figure, ...]:
     counts = {name: len(rows) for name, rows in members.items()}
-    return mean_figures(class_means(file, members), counts, file.channels)
+    means = class_means(file, members)
+    if is_flow(file):
+        return mean_figures(means, counts, file.channels)
+    return level_figures(means, counts, file.channels, file.units)
 
 
 def by_class(clips: list[Clip], chosen: LabelScheme) -> dict[str, list[int]]:
@@ -109,10 +127,10 @@ def by_class(clips: list[Clip], chosen: LabelScheme) -> dict[str, list[int]]:
 
 
 def by_emotion(clips: list[Clip]) -> dict[str, list[int]]:
-    """Return the rows of each annotated emotion, the most frequent first."""
+    """Return the rows of each annotated emotion, in one spelling, the most frequent first."""
     found: dict[str, list[int]] = {}
     for row, clip in enumerate(clips):
-        found.setdefault(clip.emotion or "no emotion", []).append(row)
+        found.setdefault(", ".join(emotion_words(clip.emotion)) or "no emotion", []).append(row)
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 

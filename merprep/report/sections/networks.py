@@ -28,7 +28,6 @@ from merprep.report.study import Study
 
 TITLE = "Networks"
 _SHOWN = 8
-_MOST_ROWS = 2000
 _DEPENDENT = "A subject-dependent split: the same persons are on both sides, so these scores say nothing about others."
 
 
@@ -170,11 +169,10 @@ def _wrong(run: Run, table: pd.DataFrame) -> list[Block]:
     if wrong.empty:
         return [Text("Every clip was predicted rightly.")]
     rows: list[list[Value | Cell]] = []
-    for _, row in wrong.head(_MOST_ROWS).iterrows():
+    for _, row in wrong.iterrows():
         chance = row.get(f"probability_{row['prediction']}")
         rows.append([str(row["id"]), int(row.get("seed", 0)), str(row["truth"]), str(row["prediction"]),
                      None if chance is None or pd.isna(chance) else float(chance)])  # fmt: skip
     columns = ("clip", "seed", "truth", "prediction", "its probability")
-    more = f" (the first {_MOST_ROWS}; predictions.csv has all)" if len(wrong) > _MOST_ROWS else ""
-    told = f"{len(wrong)} of {len(table)} predictions were wrong{more}"
+    told = f"{len(wrong)} of {len(table)} predictions were wrong"
     return [Details(told, (Table("Wrong predictions", columns, rows, name=f"wrong-{run.name}"),))]

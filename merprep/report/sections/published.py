@@ -77,9 +77,8 @@ def _table(table: PublishedTable, runs: list[Run]) -> Table:
         row += [getattr(result.full, score) for score in scores]
         row += [_uf1(result.databases.get(name)) for name in databases]
         rows.append([*row, " ".join(part for part in (f"{result.source} ({result.provenance}).", result.note) if part)])
-    for run in runs:
-        rows += _ours(run, scores, databases)
     rows.sort(key=lambda row: -_number(row[2]))
+    rows = [row for run in runs for row in _ours(run, scores, databases)] + rows
     columns = (
         "method",
         "epoch chosen",
