@@ -170,12 +170,13 @@ def preset(model: str, name: str = "published") -> Preset:
     256
     >>> preset("ststnet").input.channels
     ('strain', 'v', 'u')
-    >>> preset("majority").name
-    'default'
+    >>> preset("majority").name, preset("flow-cnn").name
+    ('default', 'sanity')
     """
     table = _table(model)
-    # A baseline has no published recipe and no quicker one: the usual names mean its only preset.
-    if table.get("kind") == "baseline" and name in ("published", "sanity"):
+    # What has one preset only, a baseline or a network of our own, has no published recipe and no quicker one: the
+    # usual names mean that preset.
+    if len(table["presets"]) == 1 and name in ("published", "sanity"):
         name = next(iter(table["presets"]))
     if name not in table["presets"]:
         raise UnknownNameError.among(f"preset of {model}", name, list(table["presets"]))
