@@ -57,6 +57,10 @@ class Estimator(ABC, Generic[P]):
         """
         return self
 
+    def for_small_motion(self) -> Estimator[P]:
+        """Return this method for motions well below a pixel, where it is quicker for knowing that; else itself."""
+        return self
+
     def prepare(self) -> None:
         """Do once what every worker process would otherwise do for itself (compiling); most methods have nothing."""
 

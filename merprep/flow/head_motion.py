@@ -32,7 +32,8 @@ HeadModel = Literal["similarity", "affine"]
 Affine = NDArray[np.float64]
 
 _NUMBERS = {"similarity": 4, "affine": 6}
-_STEP = 3  # every third pixel of every third row: a flow field changes slowly
+# Every third pixel of every third row, or every fourth of large fields: a flow field changes slowly.
+_STEP, _LARGE_STEP, _LARGE = 3, 4, 96
 _ROUNDS = 20
 _SETTLED = 1e-5  # px: further rounds would change less
 # Weights are zero beyond this many standard deviations. Tukey's 4.685 lets in too much: expressions fade out smoothly.
@@ -198,7 +199,8 @@ def _samples(
             raise FlowError(f"The {name} has another size than the flow", expected=str(flow.shape[1:]),
                             found=str(other.shape))  # fmt: skip
     chosen = np.zeros(flow.shape[1:], bool)
-    chosen[_STEP // 2 :: _STEP, _STEP // 2 :: _STEP] = True
+    step = _STEP if min(chosen.shape) < _LARGE else _LARGE_STEP
+    chosen[step // 2 :: step, step // 2 :: step] = True
     if region is not None:
         chosen &= region
     y, x = np.nonzero(chosen)

@@ -116,7 +116,7 @@ def _refined(
     inside = np.stack([_inside(head, onset.shape[1:]) for head in heads])
     # What was not in the picture takes the onset's values, where no motion is seen.
     back = np.stack([np.where(inside[k], read_at(apex[k], heads[k]), onset[k]) for k in range(count)])
-    found = engine.fields(onset, back, threads=threads)
+    found = engine.for_small_motion().fields(onset, back, threads=threads)
     seen = inside & wanted
     rests = _fitted(found, onset, seen, model)
     return np.stack([after(head, rest) for head, rest in zip(heads, rests, strict=True)])

@@ -112,6 +112,10 @@ class TvL1(Estimator[TvL1Parameters]):
 
         return TvL1Gpu(**self.parameters.model_dump())
 
+    def for_small_motion(self) -> Estimator[TvL1Parameters]:
+        """Return the engine without a pyramid; see `Estimator.for_small_motion`."""
+        return TvL1(**{**self.parameters.model_dump(), "scales": 1})
+
     def prepare(self) -> None:
         """Compile the engine, or read it from numba's cache."""
         import merprep.flow.tvl1_kernels  # noqa: F401

@@ -59,6 +59,10 @@ class TvL1Gpu(Estimator[TvL1Parameters]):
         require_triton()
         self.torch_device = torch_device
 
+    def for_small_motion(self) -> Estimator[TvL1Parameters]:
+        """Return the engine without a pyramid; see `Estimator.for_small_motion`."""
+        return TvL1Gpu(self.torch_device, **{**self.parameters.model_dump(), "scales": 1})
+
     def prepare(self) -> None:
         """Compile the kernels and hold them to plain torch, once in a process; see `tvl1_check.check_kernels`."""
         from merprep.flow.tvl1_check import check_kernels
