@@ -218,6 +218,7 @@ class StageReport:
     seconds: float = 0.0
     outputs: tuple[str, ...] = ()
     next_step: str = ""
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         twice = repeated(self.outcomes, lambda outcome: outcome.clip_id)

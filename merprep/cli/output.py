@@ -106,6 +106,8 @@ class Output:
                 self.say(f"  {state} {count}: {shown(reason, lines=False)}")
             if len(reasons) > _MOST_REASONS:
                 self.say(f"  … and {len(reasons) - _MOST_REASONS} more reasons, all in the stage's report")
+        for note in report.notes:
+            self.say(f"  note: {shown(note, lines=False)}")
         for path in report.outputs:
             self.say(f"  wrote {path}")
         self.next_step(report.next_step or (then if counts["done"] else ""))

@@ -17,6 +17,7 @@ from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.align_clip import AlignTask, Frames, align_clip, align_task, scheme_in_use
 from merprep.stages.aligned_rows import FinishedFaces, gather
+from merprep.stages.changed import changes_since_ingest
 from merprep.stages.runner import KEPT, run_clips
 from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
@@ -103,6 +104,7 @@ def align(
             )
     parts = Parts(workspace.parts_folder(final))
     digests = {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips}
+    notes = changes_since_ingest(workspace, manifest, {name: task.stamps for name, task in tasks.items()})
     del tasks  # the stamps of every frame: from here on, their digests do
     outcomes = run_clips(
         "align",
@@ -128,6 +130,7 @@ def align(
         time.perf_counter() - started,
         (str(final),) if done else (),
         "merprep flow",
+        notes,
     )
     return keep_account(workspace, report)
 

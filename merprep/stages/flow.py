@@ -139,6 +139,7 @@ def flow(
         time.perf_counter() - started,
         (str(final),),
         "merprep train --preset sanity",
+        faces.report.notes,
     )
     return final, keep_account(workspace, report)
 
