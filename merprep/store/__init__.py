@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         open_features,
         write_features,
     )
+    from merprep.store.locks import waiting_for_others, writing
     from merprep.store.manifest import Manifest, read_manifest, read_manifest_or_empty, write_manifest
     from merprep.store.mosaics import mosaic
     from merprep.store.parts import Parts
@@ -32,8 +33,10 @@ __all__ = [
     "open_features",
     "read_manifest",
     "read_manifest_or_empty",
+    "waiting_for_others",
     "write_features",
     "write_manifest",
+    "writing",
     "written_whole",
 ]
 
@@ -45,6 +48,7 @@ __getattr__ = lazy_names(
         ),
         **dict.fromkeys(("Manifest", "read_manifest", "read_manifest_or_empty", "write_manifest"), "manifest"),
         "Parts": "parts",
+        **dict.fromkeys(("waiting_for_others", "writing"), "locks"),
         "mosaic": "mosaics",
         **dict.fromkeys(("Workspace", "written_whole"), "workspace"),
     },

@@ -65,7 +65,10 @@ def test_a_killed_writer_leaves_nothing_that_keeps_the_next_one_out(other) -> No
 
 
 @pytest.mark.parametrize("written", [b"", b"filelock/2\npid=47"])
-def test_a_writer_killed_before_it_wrote_its_name_keeps_nobody_out(tmp_path: Path, written: bytes) -> None:
+def test_a_writer_killed_before_it_wrote_its_name_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bytes
+) -> None:
+    monkeypatch.setattr(locks, "_NAMELESS_SECONDS", 0.2)
     (tmp_path / LOCK_NAME).touch()
     (tmp_path / LEASE_NAME).write_bytes(written)
     with writing(tmp_path, "align"):
