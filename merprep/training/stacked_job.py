@@ -111,15 +111,17 @@ def _trained(
     seen = padded(torch.cat(watched), counts, 0, -(-max(counts) // _LOT) * _LOT)
     history: list[NDArray[np.float32]] = []
     networks = [_built(plan, seed_of(seed, fold.name)) for fold, seed, _ in tasks]
-    losses = fit_stacked(
-        networks,
-        given,
-        recipe,
-        n_classes=plan.n_classes,
-        mirror=Mirror.of(plan.preset.input),
-        dropout=[dropout_generator(plan.device, seed_of(seed, fold.name)) for fold, seed, _ in tasks],
-        observe=lambda _, stacked: history.append(_probabilities(stacked, seen).numpy()),
-    )
+    # Layers are born with numbers from the caller's generator, before those of the networks replace them.
+    with torch.random.fork_rng(devices=[]):
+        losses = fit_stacked(
+            networks,
+            given,
+            recipe,
+            n_classes=plan.n_classes,
+            mirror=Mirror.of(plan.preset.input),
+            dropout=[dropout_generator(plan.device, seed_of(seed, fold.name)) for fold, seed, _ in tasks],
+            observe=lambda _, stacked: history.append(_probabilities(stacked, seen).numpy()),
+        )
     whole = np.stack(history)
     return losses, [whole[:, number, :count] for number, count in enumerate(counts)]
 
