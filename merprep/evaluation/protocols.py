@@ -152,8 +152,9 @@ def split_by(
     >>> [fold.name for fold in split_by("hold-out:b", roster).folds]
     ['b']
     """
-    name, _, argument = protocol.partition(":")
-    split = _BY_NAME[name](argument, roster, resolve) if name in _BY_NAME else _numbered(protocol, roster)
+    written, _, argument = protocol.partition(":")
+    name = written.strip().lower()
+    split = _BY_NAME[name](argument, roster, resolve) if name in _BY_NAME else _numbered(protocol.lower(), roster)
     for fold in split.folds:
         check_split(
             fold.train,
@@ -307,6 +308,7 @@ def _digest(folds: Sequence[NamedFold], roster: Roster) -> str:
 
 _BY_NAME: dict[str, Callable[[str, Roster, Callable[[str], str]], Split]] = {
     "loso": _loso,
+    "leave-one-subject-out": _loso,
     "hde": _leave_one_database_out,
     "leave-one-database-out": _leave_one_database_out,
     "hold-out": _hold_out,

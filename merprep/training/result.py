@@ -115,6 +115,8 @@ class TrainResult:
             ]
         else:
             lines = ["UF1, UAR and accuracy are pooled over all folds. No epoch to choose, so no optimistic score."]
+        if self.selection == "test-oracle":
+            lines.append("test-oracle was asked for: that is the optimistic score, and changes no other.")
         if self.seeds > 1:
             lines.append(f"Mean ± standard deviation over {self.seeds} seeds.")
         if self.published:
@@ -178,7 +180,10 @@ def conclude(
         table["warning"] = STAMP
     per_seed = scores_of(table, plan.classes)
     honest, optimistic = averaged(table, plan.classes), optimistic_of(table, plan.classes)
-    published, remarks = beside(plan, about, honest, optimistic, sorted(set(table["database"])))
+    control = any(note.startswith("control") for note in notes)
+    published, remarks = (
+        ((), []) if control else beside(plan, about, honest, optimistic, sorted(set(table["database"])))
+    )
     result = TrainResult(
         model=plan.preset.model,
         preset=plan.preset.name,

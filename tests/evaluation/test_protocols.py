@@ -73,8 +73,10 @@ def test_leave_one_database_out_tests_every_database_once() -> None:
     assert [fold.name for fold in split.folds] == ["casme2", "samm", "smic"]
     assert sorted(row for fold in split.folds for row in fold.test) == list(range(13))
     assert not split.notes
-    other = split_by("leave-one-database-out", COMPOSITE)
-    assert other.digest == split.digest
+    for spelling in ("leave-one-database-out", "HDE"):
+        other = split_by(spelling, COMPOSITE)
+        assert (other.protocol, other.digest) == ("hde", split.digest)
+    assert split_by("LOSO", COMPOSITE).protocol == split_by("leave-one-subject-out", COMPOSITE).protocol == "loso"
 
 
 def test_scikit_learn_takes_the_splitters_over_databases() -> None:
