@@ -98,7 +98,10 @@ class SubjectKFold:
         names = _unique(persons)
         if len(names) < self.n_splits:
             raise UsageError(
-                "There are fewer persons than folds", expected=f"at least {self.n_splits}", found=str(len(names))
+                "There are fewer persons than folds",
+                expected=f"at least {self.n_splits}",
+                found=str(len(names)),
+                mend=f"use kfold-{max(len(names), 2)} or fewer folds, or loso",
             )
         shuffled = [names[i] for i in np.random.default_rng(self.seed).permutation(len(names))]
         sizes = {name: int((persons == name).sum()) for name in names}
