@@ -14,6 +14,7 @@ def report(
     out: Output,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     faces: Annotated[bool, typer.Option("--faces", help="Show pixels of persons too; mind the agreements.")] = False,
+    features: Annotated[Path | None, typer.Option(help="The feature file to show; the newest by itself.")] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The HTML file to write; report.html in the workspace by itself.")
     ] = None,
@@ -24,7 +25,7 @@ def report(
     """
     from merprep.report import write_report
 
-    path = write_report(out.workspace, out_file, faces=faces)
+    path = write_report(out.workspace, out_file, faces=faces, features=features)
     size = path.stat().st_size
     out.say(f"wrote {path} ({size / 1e6:.1f} MB, {'with' if faces else 'without'} faces)")
     if open_it:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _TEMPLATES = "merprep.report.templates"
 
 
-def write_report(workspace: Workspace, path: Path | None = None, *, faces: bool = False) -> Path:
+def write_report(
+    workspace: Workspace, path: Path | None = None, *, faces: bool = False, features: Path | None = None
+) -> Path:
     """Write what a workspace holds as one self-contained HTML page.
 
     The page opens from disk, loads nothing and sends nothing: its content-security policy forbids it. Texts from
@@ -36,6 +38,8 @@ def write_report(workspace: Workspace, path: Path | None = None, *, faces: bool 
         The file to write; ``report.html`` in the workspace where None.
     faces : bool
         Whether pixels of persons are shown. Without, the page holds only flow, strain, outlines and numbers.
+    features : Path, optional
+        The feature file whose motion is shown; the newest where None.
 
     Returns
     -------
@@ -53,7 +57,7 @@ def write_report(workspace: Workspace, path: Path | None = None, *, faces: bool 
     PosixPath('study/report.html')
     """
     target = path or workspace.folder / "report.html"
-    study = read_study(workspace, faces=faces)
+    study = read_study(workspace, faces=faces, features=features)
     sections = [make(study) for make in SECTIONS]
     name = workspace.folder.resolve().name or "workspace"
     with written_whole(target) as temporary:

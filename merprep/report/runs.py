@@ -95,13 +95,18 @@ def read_runs(workspace: Workspace) -> tuple[tuple[Run, ...], tuple[str, ...]]:
     unfinished = []
     for folder in sorted(path for path in workspace.runs.glob("*") if path.is_dir()):
         scores = _read(folder / "scores.json")
-        if _mapping(scores.get("full")).get("confusion"):
+        if _is_whole(_mapping(scores.get("full"))):
             modified = (folder / "scores.json").stat().st_mtime
             found.append((modified, Run(folder, scores, _read(folder / "run.json"))))
         else:
             unfinished.append(folder.name)
     found.sort(key=lambda item: (-item[0], item[1].name))
     return tuple(run for _, run in found), tuple(unfinished)
+
+
+def _is_whole(full: Mapping[str, Any]) -> bool:
+    numbers = all(isinstance(full.get(name), int | float) for name in ("uf1", "uar", "accuracy", "n"))
+    return numbers and isinstance(full.get("confusion"), list)
 
 
 def _read(path: Path) -> dict[str, Any]:

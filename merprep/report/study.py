@@ -66,8 +66,16 @@ class Study:
         return str(self.runs[0].scores.get("scheme", "megc2019")) if self.runs else "megc2019"
 
 
-def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
+def read_study(workspace: Workspace, *, faces: bool = False, features: Path | None = None) -> Study:
     """Read what a workspace holds; whatever is not there yet is left empty.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    faces : bool
+        Whether pixels of persons may be shown.
+    features : Path, optional
+        The feature file to show; the newest where None.
 
     Raises
     ------
@@ -76,7 +84,7 @@ def read_study(workspace: Workspace, *, faces: bool = False) -> Study:
     """
     manifest = read_manifest_or_empty(workspace)
     runs, unfinished = read_runs(workspace)
-    features = next(iter(workspace.feature_files()), None)
+    features = features or next(iter(workspace.feature_files()), None)
     imported = not manifest.clips and features is not None
     return Study(
         workspace=workspace,

@@ -1,5 +1,7 @@
 """Drawings are well-formed, say in words what they show, and hold every text as text."""
 
+import re
+from importlib.resources import files
 from xml.etree import ElementTree
 
 import numpy as np
@@ -48,6 +50,23 @@ def test_a_drawing_is_well_formed_and_has_a_title_and_a_description(drawing):
     assert root.find(f"{SVG}title").text
     assert not [child for child in root.iter() if not child.tag.startswith(SVG)]
     assert not [child for child in root.iter() if child.tag in (f"{SVG}b", f"{SVG}script")]
+
+
+def _luminance(colour):
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_every_ink_stands_out_from_every_paper(theme):
+    style = files("merprep.report.templates").joinpath("report.css").read_text(encoding="utf-8")
+    themes = style.split("@media print")[0].split("@media (prefers-color-scheme: dark)")
+    colours = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", themes[theme]))
+    for ink in ("ink", "soft", "link", "good", "bad"):
+        for paper in ("paper", "raised"):
+            low, high = sorted((_luminance(colours[ink]), _luminance(colours[paper])))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, paper)
 
 
 def test_all_classes_are_drawn_on_one_scale():

@@ -44,7 +44,7 @@ def _about(study: Study, file: FeatureFile) -> list[Block]:
     others = [path.name for path in study.workspace.feature_files() if path != study.features]
     also = f" Other feature files here: {', '.join(others)}." if others else ""
     told = (
-        f"{study.features.name}, the newest: {len(file)} clips, {', '.join(file.channels)} at {size} × {size} px, "
+        f"{study.features.name}: {len(file)} clips, {', '.join(file.channels)} at {size} × {size} px, "
         f"{method}, computed on {file.device}.{also}"
     )
     return [Text(told)]
