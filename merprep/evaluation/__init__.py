@@ -1,7 +1,7 @@
 """Splits over persons, scores of pooled predictions, published results. No network in sight."""
 
 from merprep.evaluation.database_splitters import HoldOutDatabase, LeaveOneDatabaseOut
-from merprep.evaluation.guard import check_disjoint, check_fitted, check_split, input_digests
+from merprep.evaluation.guard import Guard, check_disjoint, check_fitted, check_split, input_digests
 from merprep.evaluation.listed_splits import ListedSplit, SampleWiseKFold, SubjectDependentWarning
 from merprep.evaluation.metrics import (
     absent_classes,
@@ -34,6 +34,7 @@ __all__ = [
     "PROTOCOLS",
     "SUBJECT_DEPENDENT",
     "Fold",
+    "Guard",
     "HoldOutDatabase",
     "Intervals",
     "LeaveOneDatabaseOut",

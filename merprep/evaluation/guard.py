@@ -15,7 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from merprep.errors import LeakError, UsageError
 
+Rows = NDArray[np.int64]
+
 _MOST_NAMES = 5
+_PERSON = "A person is on both sides of a split"
+_BY_PERSON = "split by person (namespace and subject), not by clip or by subject name alone"
+_LIST_ONCE = "list every clip once, and split the list by person"
+_AFTER = "split first and augment then: copies stay on the side of the clip that they were made from"
+_WHICH = "find out which of the two is right, and remove the other"
 
 
 def check_split(
@@ -71,18 +78,94 @@ def check_split(
       found: a:2
       mend: split by person (namespace and subject), not by clip or by subject name alone
     """
-    left, right = _rows(train, len(persons)), _rows(test, len(persons))
-    if not subject_dependent:
-        check_disjoint(_of(persons, left), _of(persons, right), fold=fold)
-    names = list(ids) if ids is not None else [f"row {row}" for row in range(len(persons))]
-    _same_length(len(persons), ids=names, sources=sources, digests=digests)
-    _check_clips(_of(names, left), _of(names, right), fold)
-    if sources is not None:
-        origins = [source or name for source, name in zip(sources, names, strict=True)]
-        _check_copies(_of(origins, left), _of(origins, right), fold)
-    if digests is not None:
-        _check_inputs(names, digests, left, right, fold)
-    check_fitted(fitted_on, _of(names, right), fold=fold)
+    guard = Guard(
+        persons, ids=ids, sources=sources, digests=digests, fitted_on=fitted_on, subject_dependent=subject_dependent
+    )
+    guard.check(train, test, fold=fold)
+
+
+class Guard:
+    """`check_split` for many folds of the same clips, whose names are looked at once.
+
+    Parameters
+    ----------
+    persons, ids, sources, digests, fitted_on, subject_dependent
+        As for `check_split`.
+
+    Examples
+    --------
+    >>> guard = Guard(["a:1", "a:1", "a:2"])
+    >>> guard.check([0, 1], [2])
+    """
+
+    def __init__(
+        self,
+        persons: Sequence[str],
+        *,
+        ids: Sequence[str] | None = None,
+        sources: Sequence[str] | None = None,
+        digests: Sequence[str] | None = None,
+        fitted_on: Iterable[str] = (),
+        subject_dependent: bool = False,
+    ) -> None:
+        self.count = len(persons)
+        self.names = list(ids) if ids is not None else [f"row {row}" for row in range(self.count)]
+        _same_length(self.count, ids=self.names, sources=sources, digests=digests)
+        origins = [source or name for source, name in zip(sources or self.names, self.names, strict=True)]
+        self.persons = None if subject_dependent else _Words(persons)
+        self.clips = _Words(self.names)
+        self.origins = None if sources is None else _Words(origins)
+        self.inputs = None if digests is None else _Words(digests)
+        self.fitted_on = frozenset(fitted_on)
+
+    def check(self, train: ArrayLike, test: ArrayLike, *, fold: str = "") -> None:
+        """Raise where anything of one fold's test side reaches its training side.
+
+        Raises
+        ------
+        LeakError, UsageError
+        """
+        left, right = _rows(train, self.count), _rows(test, self.count)
+        if self.persons is not None:
+            _refuse(self.persons.on_both(left, right), _PERSON, fold, _BY_PERSON)
+        _refuse(self.clips.on_both(left, right), "A clip is on both sides of a split", fold, _LIST_ONCE)
+        _refuse(
+            self.clips.twice(right),
+            "A clip is tested more than once in a fold, and would count more than once",
+            fold,
+            _LIST_ONCE,
+        )
+        if self.origins is not None:
+            _refuse(self.origins.on_both(left, right), "Copies of one clip are on both sides of a split", fold, _AFTER)
+        if self.inputs is not None and self.inputs.on_both(left, right):
+            _refuse(self._same_inputs(left, right), "The same input is on both sides under two names", fold, _WHICH)
+        if self.fitted_on:
+            check_fitted(self.fitted_on, [self.names[row] for row in right], fold=fold)
+
+    def _same_inputs(self, left: Rows, right: Rows) -> set[str]:
+        digests = [] if self.inputs is None else self.inputs.words
+        seen = {digests[row]: self.names[row] for row in left if digests[row]}
+        return {f"{self.names[row]} = {seen[digests[row]]}" for row in right if digests[row] in seen}
+
+
+class _Words:
+    """One word a clip, as numbers, so that thousands of folds are looked at quickly; an empty word is nobody's."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = list(words)
+        numbers = {word: number for number, word in enumerate(dict.fromkeys(self.words))}
+        self.codes = np.array([numbers[word] for word in self.words], np.int64)
+        self.kinds = list(numbers)
+
+    def on_both(self, left: Rows, right: Rows) -> set[str]:
+        seen = np.zeros(len(self.kinds), np.bool_)
+        seen[self.codes[left]] = True
+        crossing = self.codes[right][seen[self.codes[right]]]
+        return {self.kinds[code] for code in crossing.tolist()} - {""}
+
+    def twice(self, rows: Rows) -> set[str]:
+        kinds, counts = np.unique(self.codes[rows], return_counts=True)
+        return {self.kinds[code] for code in kinds[counts > 1].tolist()}
 
 
 def check_disjoint(train: Iterable[str], test: Iterable[str], *, fold: str = "") -> None:
@@ -112,9 +195,9 @@ def check_disjoint(train: Iterable[str], test: Iterable[str], *, fold: str = "")
     """
     _refuse(
         set(train) & set(test),
-        "A person is on both sides of a split",
+        _PERSON,
         fold,
-        "split by person (namespace and subject), not by clip or by subject name alone",
+        _BY_PERSON,
     )
 
 
@@ -174,35 +257,6 @@ def _bytes(row: NDArray[np.generic]) -> bytes:
     return np.ascontiguousarray(row + np.zeros((), row.dtype)).tobytes()
 
 
-def _check_clips(train: Sequence[str], test: Sequence[str], fold: str) -> None:
-    mend = "list every clip once, and split the list by person"
-    _refuse(set(train) & set(test), "A clip is on both sides of a split", fold, mend)
-    if len(set(test)) != len(test):
-        twice = {name for name in test if test.count(name) > 1}
-        _refuse(twice, "A clip is tested more than once in a fold, and would count more than once", fold, mend)
-
-
-def _check_copies(train: Sequence[str], test: Sequence[str], fold: str) -> None:
-    _refuse(
-        set(train) & set(test),
-        "Copies of one clip are on both sides of a split",
-        fold,
-        "split first and augment then: copies stay on the side of the clip that they were made from",
-    )
-
-
-def _check_inputs(
-    names: Sequence[str], digests: Sequence[str], left: Sequence[int], right: Sequence[int], fold: str
-) -> None:
-    seen = {digests[row]: names[row] for row in left if digests[row]}
-    _refuse(
-        {f"{names[row]} = {seen[digests[row]]}" for row in right if digests[row] in seen},
-        "The same input is on both sides of a split under two names",
-        fold,
-        "find out which of the two is right, and remove the other",
-    )
-
-
 def _refuse(crossing: set[str], what: str, fold: str, mend: str) -> None:
     if crossing:
         names = sorted(crossing)
@@ -210,17 +264,13 @@ def _refuse(crossing: set[str], what: str, fold: str, mend: str) -> None:
         raise LeakError(what, where=fold or None, found=", ".join(names[:_MOST_NAMES]) + more, mend=mend)
 
 
-def _of(values: Sequence[str], rows: Sequence[int]) -> list[str]:
-    return [values[row] for row in rows]
-
-
-def _rows(values: ArrayLike, count: int) -> list[int]:
+def _rows(values: ArrayLike, count: int) -> Rows:
     rows = np.asarray(values)
     if rows.size and not np.issubdtype(rows.dtype, np.integer):
         raise UsageError("The sides of a split are row numbers", expected="integers", found=str(rows.dtype))
     if rows.size and (rows.min() < 0 or rows.max() >= count):
         raise UsageError("A row of a split is out of range", expected=f"0 to {count - 1}", found=str(rows.max()))
-    return [int(row) for row in rows.ravel()]
+    return rows.ravel().astype(np.int64)
 
 
 def _same_length(count: int, **lists: Sequence[str] | None) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from merprep.config import canonical_json
 from merprep.errors import UsageError
 from merprep.evaluation.database_splitters import DatabaseFold, HoldOutDatabase, LeaveOneDatabaseOut
-from merprep.evaluation.guard import check_split
+from merprep.evaluation.guard import Guard
 from merprep.evaluation.listed_splits import TRAIN, ListedSplit, SampleWiseKFold, SubjectDependentWarning, read_list
 from merprep.evaluation.splitters import LeaveOneSubjectOut, Splitter, SubjectKFold
 
@@ -155,18 +155,16 @@ def split_by(
     written, _, argument = protocol.partition(":")
     name = written.strip().lower()
     split = _BY_NAME[name](argument, roster, resolve) if name in _BY_NAME else _numbered(protocol.lower(), roster)
+    guard = Guard(
+        roster.persons,
+        ids=roster.ids,
+        sources=roster.sources,
+        digests=digests,
+        fitted_on=fitted_on,
+        subject_dependent=split.subject_dependent,
+    )
     for fold in split.folds:
-        check_split(
-            fold.train,
-            fold.test,
-            persons=roster.persons,
-            ids=roster.ids,
-            sources=roster.sources,
-            digests=digests,
-            fitted_on=fitted_on,
-            fold=f"fold {fold.name}",
-            subject_dependent=split.subject_dependent,
-        )
+        guard.check(fold.train, fold.test, fold=f"fold {fold.name}")
     notes = (SUBJECT_DEPENDENT, *split.notes) if split.subject_dependent else split.notes
     return replace(split, notes=notes, digest=_digest(split.folds, roster))
 
