@@ -18,6 +18,7 @@ from merprep.training.recipe import Augmentation
 from merprep.training.stacked import StackedNetwork, dropout_generator, is_stackable, with_own_dropout
 from merprep.training.stacked_fit import Side, batch_shape, fit_stacked
 from merprep.training.stacked_layers import Stack, StackedBatchNorm2d, StackedConv2d, StackedDropout
+from merprep.training.stacked_streams import StackedStreams
 
 Maker = Callable[..., Path]
 SMALL = {
@@ -205,3 +206,32 @@ def test_networks_that_cannot_be_stacked_are_trained_alone_and_the_run_says_so(
 def test_batches_of_like_length_have_one_shape() -> None:
     shapes = {batch_shape(torch.zeros(count, dtype=torch.int64), Recipe(batch_size=64)) for count in range(417, 442)}
     assert shapes == {(7, 64)}
+
+
+@pytest.mark.usefixtures("doubles")
+def test_streams_that_stay_in_the_cache_are_the_streams_where_a_scale_falls_too() -> None:
+    torch.manual_seed(0)
+    plain = [build("ststnet").streams for _ in range(2)]
+    for streams in plain:
+        for stream in streams:
+            nn.init.normal_(stream.norm.weight)
+            nn.init.normal_(stream.norm.bias)
+    x, sizes = torch.randn(40, 3, 28, 28), [20, 17]
+    together = StackedStreams(Stack(2, sizes=sizes), plain)
+    found = together(x.contiguous(memory_format=torch.channels_last))
+    weights = torch.randn(20, 16, 10, 10)
+    expected = [streams(part[:size]) for streams, part, size in zip(plain, x.split(20), sizes, strict=True)]
+    for number, (values, size) in enumerate(zip(expected, sizes, strict=True)):
+        own = found[20 * number : 20 * number + size]
+        assert torch.allclose(own, values, atol=1e-9)
+        torch.autograd.backward((own * weights[:size]).sum(), retain_graph=True)
+        torch.autograd.backward((values * weights[:size]).sum())
+        for name, grad in (("conv.weight", together.conv.weight.grad), ("norm.weight", together.norm.weight.grad),
+                           ("conv.bias", together.conv.bias.grad), ("norm.bias", together.norm.bias.grad)):  # fmt: skip
+            theirs = torch.cat([stream.get_parameter(name).grad for stream in plain[number]])
+            assert torch.allclose(grad[number], theirs, atol=1e-7), name
+    learnt = [build("ststnet").streams for _ in range(2)]
+    for number, streams in enumerate(learnt):
+        together.give_back(number, streams)
+        for name, values in plain[number].state_dict().items():
+            assert torch.allclose(streams.state_dict()[name].double(), values.double(), atol=1e-9), name
