@@ -16,12 +16,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from merprep.cli.app import app
+from merprep.faces import AlignConfig
 from merprep.features import FlowConfig
 from merprep.report import write_report
 from merprep.report.commands import commands
 from merprep.report.study import Study, read_study
+from merprep.report.study_file import study_file
 from merprep.store import Manifest, Workspace, read_manifest, write_manifest
 from merprep.store.aligned import open_aligned
+from merprep.study import Study as Settings
 
 _PICTURE = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 _LARGEST = 5_000_000
@@ -184,6 +187,32 @@ def _with_config(study, config):
         )
         write_features(target, header, [(file.records()[0], file.row(0))], 1)
     return Study(study, Manifest(), features=target)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        FlowConfig(),
+        FlowConfig(method="farneback", size=56, channels=("u", "v", "magnitude"), head_motion="none", mask_eyes=True),
+        FlowConfig(parameters={"attachment": 0.35, "warps": 5}, pair="apex-offset", average=2),
+        FlowConfig(align=AlignConfig(size=128, person=1, margin=0.1, refine="ecc"), flow_size=112),
+    ],
+)
+def test_the_study_file_in_the_page_gives_settings_of_the_same_id(study, tmp_path, config):
+    text = study_file(_with_config(study, config))
+    (tmp_path / "merprep.toml").write_text(text, encoding="utf-8")
+    assert Settings(tmp_path).flow_config().config_id() == config.config_id()
+
+
+def test_the_study_file_names_the_databases_and_the_newest_run(study, tmp_path):
+    (tmp_path / "merprep.toml").write_text(study_file(read_study(study)), encoding="utf-8")
+    settings = Settings(tmp_path)
+    sources = read_manifest(study).sources
+    assert {name: str(values["root"]) for name, values in settings.databases().items()} == {
+        name: source["root"] for name, source in sources.items()
+    }
+    table = settings.train_table()
+    assert (table.model, table.seeds, table.epochs, table.labels) == ("ststnet", 2, 2, "megc2019")
 
 
 def test_the_command_line_writes_the_report_and_says_where(study, tmp_path):
