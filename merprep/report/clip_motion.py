@@ -185,7 +185,9 @@ def aligned_file_of(workspace: Workspace, clip: Clip) -> AlignedFile:
     StoreError
         Where none has it.
     """
-    files = sorted((workspace.folder / "aligned").glob("*.h5"), key=lambda path: path.stat().st_mtime, reverse=True)
+    files = sorted(
+        (workspace.folder / "aligned").glob("aligned-*.h5"), key=lambda path: path.stat().st_mtime, reverse=True
+    )
     for path in files:
         aligned = open_aligned(path)
         if clip.id in aligned:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from merprep.report.study import Study
 from merprep.store import open_features
 from merprep.store.aligned import open_aligned
 
-_FLOW_OPTIONS = ("method", "size", "pair", "average", "head_motion")
+_FLOW_OPTIONS = ("method", "size", "pair", "average", "head_motion", "region_edges")
 _ALIGN_OPTIONS = ("backend", "person", "reference_frames", "refine", "landmarks")
 
 
@@ -99,7 +98,7 @@ def _same(value: Any, other: Any) -> bool:
 
 
 def _remark(rest: list[str]) -> str:
-    return f"  # and in Python: {', '.join(rest)}" if rest else ""
+    return f"  # and by merprep.toml: {', '.join(rest)}" if rest else ""
 
 
 def _train(run: Run) -> str:
@@ -109,12 +108,4 @@ def _train(run: Run) -> str:
               "--selection", str(scores.get("selection")), "--seeds", str(scores.get("seeds", 1))]  # fmt: skip
     if about.get("max_folds"):
         parts += ["--max-folds", str(about["max_folds"])]
-    epochs = _recipe_epochs(about)
-    return shlex.join([*parts, *(["--epochs", str(epochs)] if epochs else [])]) + f"  # {run.name}"
-
-
-def _recipe_epochs(about: Mapping[str, Any]) -> int | None:
-    try:
-        return int(json.loads(json.dumps(about))["config"]["preset"]["recipe"]["epochs"])
-    except (KeyError, TypeError, ValueError):
-        return None
+    return shlex.join([*parts, *(["--epochs", str(run.epochs)] if run.epochs else [])]) + f"  # {run.name}"

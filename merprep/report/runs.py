@@ -62,6 +62,13 @@ class Run:
         return 0 if self.predictions.empty else int(self.predictions["person"].nunique())
 
     @property
+    def epochs(self) -> int | None:
+        """How many epochs the recipe had; None for baselines."""
+        preset = _mapping(_mapping(self.about.get("config")).get("preset"))
+        epochs = _mapping(preset.get("recipe")).get("epochs")
+        return epochs if isinstance(epochs, int) else None
+
+    @property
     def databases(self) -> dict[str, Mapping[str, Any]]:
         """The honest scores by database."""
         return {name: _mapping(values) for name, values in _mapping(self.scores.get("databases")).items()}

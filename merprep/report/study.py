@@ -113,7 +113,7 @@ def _aligned_of(workspace: Workspace, features: Path | None) -> Path | None:
         if source.is_file():
             return source
     folder = workspace.folder / "aligned"
-    return max(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name), default=None)
+    return max(folder.glob("aligned-*.h5"), key=lambda path: (path.stat().st_mtime, path.name), default=None)
 
 
 def _ingest_report(workspace: Workspace, database: str) -> dict[str, Any]:

@@ -11,12 +11,17 @@ from typing import Any
 from merprep.report.blocks import Block, Cell, Code, Details, Section, Table, Text, Value
 from merprep.report.commands import commands
 from merprep.report.study import Study
+from merprep.report.study_file import study_file
 from merprep.store import open_features
 from merprep.store.aligned import open_aligned
 from merprep.store.clip_file import ClipFile
 from merprep.store.provenance import sha256_of, versions
 
 TITLE = "How to make this again"
+_AGAIN = (
+    "As one file: save this as merprep.toml in a new folder and call merprep run there. The same data give files of "
+    "the same ids; of the runs, the newest is in it."
+)
 # Hashing a larger file would take longer than the rest of the report.
 _LARGEST_HASHED = 64 * 2**20
 
@@ -25,8 +30,7 @@ def section(study: Study) -> Section:
     """Return the section."""
     lines = commands(study)
     blocks: list[Block] = [
-        Text("The commands, from what the files say about themselves; run them with --workspace NEW, in this order."),
-        Code("commands", "\n".join(lines) or "nothing was made yet"),
+        *_again(study, lines),
         *_digest(study),
         _sources(study),
         _files(study),
@@ -34,6 +38,21 @@ def section(study: Study) -> Section:
         *_configurations(study),
     ]
     return Section("provenance", TITLE, tuple(blocks), "Provenance")
+
+
+def _again(study: Study, lines: list[str]) -> list[Block]:
+    if not lines:
+        return [Text("Nothing was made yet.")]
+    settings = study_file(study)
+    whole: list[Block] = [
+        Text(_AGAIN),
+        Code("merprep.toml", settings),
+    ]
+    return [
+        *(whole if settings else []),
+        Text("The commands, from what the files say about themselves:"),
+        Code("commands", "\n".join(lines)),
+    ]
 
 
 def _digest(study: Study) -> list[Block]:
