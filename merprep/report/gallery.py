@@ -28,6 +28,7 @@ _SIDE = 224
 _GAP = 10
 _LEGEND = 62
 _WIDTH = 2 * _SIDE + _GAP
+ON_FLOW, ON_FACE = "#111111", "#ffd23f"
 # Motion below this is the flow's own noise; the colours are not stretched over it.
 _LEAST_BOUND = 0.2
 
@@ -78,7 +79,9 @@ class Gallery:
         most = max(float(np.percentile(strain, 99.5)), 1e-6)
         top = 22 if not self.faces else _SIDE + 50
         parts = self._face_panels(clip, frames) if self.faces else []
-        parts += self._panel(0, top, "flow", raster.flow_picture(field, bound), self._marks(clip, frames.shape[1]))
+        parts += self._panel(
+            0, top, "flow", raster.flow_picture(field, bound), self._marks(clip, frames.shape[1], ON_FLOW)
+        )
         parts += self._panel(1, top, "optical strain", raster.heat_picture(strain, most), Markup(""))
         below = top + _SIDE + 28
         parts += self._region_panels(clip, below, bound)
@@ -102,7 +105,7 @@ class Gallery:
         names = str(self.features.config.get("pair", "onset-apex")).split("-")
         parts: list[Markup] = []
         for column, (name, frame) in enumerate(zip(names, frames, strict=True)):
-            marks = self._marks(clip, frames.shape[1]) if column == 0 else Markup("")
+            marks = self._marks(clip, frames.shape[1], ON_FACE) if column == 0 else Markup("")
             parts += self._panel(column, 22, name, raster.face_picture(frame), marks)
         return parts
 
@@ -139,16 +142,37 @@ class Gallery:
         cross = tag("path", d=f"M{x + half} {top}v{_SIDE}M{x} {top + half}h{_SIDE}", stroke="#8a9096", stroke_width=2)
         return [_title(x, top, title), image, cross, edge(x, top)]
 
-    def _marks(self, clip: Clip, size: int) -> Markup:
-        """Draw the outlines of the face's parts, which show nobody's looks, and the four regions."""
-        landmarks = self.aligned.landmarks(clip.id)
-        scale = _SIDE / size
-        parts = [_outline(landmarks[indices] * scale) for indices in _outlines(self.aligned.scheme)]
-        points = five_points(region_points(landmarks, self.aligned.scheme))
-        for left, up, right, down in anatomical_boxes(points, (size, size)):
-            place = (left * scale, up * scale, (right - left) * scale, (down - up) * scale)
-            parts.append(rect(*place, fill="none", stroke="#111111", stroke_opacity=0.6, stroke_dasharray="4 3"))
-        return Markup("").join(parts)
+    def _marks(self, clip: Clip, size: int, ink: str) -> Markup:
+        return marks_of(self.aligned.landmarks(clip.id), self.aligned.scheme, size, ink)
+
+
+def marks_of(landmarks: NDArray[np.float32], scheme: str, size: int, ink: str) -> Markup:
+    """Draw the outlines of a face's parts, which show nobody's looks, and the four regions, on a panel.
+
+    Parameters
+    ----------
+    landmarks : (P, 2) float32
+        (x, y) in pixels of the aligned face.
+    scheme : str
+        What they are.
+    size : int
+        Side of the aligned face, px.
+    ink : str
+        A colour.
+    """
+    scale = _SIDE / size
+    parts = [_outline(landmarks[indices] * scale, ink) for indices in _outlines(scheme)]
+    points = five_points(region_points(landmarks, scheme))
+    for left, up, right, down in anatomical_boxes(points, (size, size)):
+        place = (left * scale, up * scale, (right - left) * scale, (down - up) * scale)
+        parts.append(rect(*place, fill="none", stroke=ink, stroke_opacity=0.7, stroke_dasharray="4 3"))
+    return Markup("").join(parts)
+
+
+def face_figure(image: NDArray[np.uint8], marks: Markup, title: str, caption: str) -> Figure:
+    """Draw one aligned face, grey or BGR, with its marks."""
+    picture = tag("image", href=raster.face_picture(image), x=0, y=0, width=_SIDE, height=_SIDE)
+    return Figure(drawing(_SIDE, _SIDE, title, caption, picture, marks), caption, slug(title))
 
 
 def edge(x: float, top: float, side: float = _SIDE) -> Markup:
@@ -164,9 +188,9 @@ def _outlines(scheme: str) -> list[list[int]]:
     return list(outlines(scheme).values()) if is_outlined(scheme) else []
 
 
-def _outline(points: Maps) -> Markup:
+def _outline(points: Maps, ink: str) -> Markup:
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) + "Z"
-    return tag("path", d=path, fill="none", stroke="#111111", stroke_opacity=0.45, stroke_width=1)
+    return tag("path", d=path, fill="none", stroke=ink, stroke_opacity=0.55, stroke_width=1)
 
 
 def legend(top: float, bound: float, most: float) -> list[Markup]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from merprep.report.blocks import Block, Cell, Code, Details, Figure, Figures, Missing, Section, Table, Text, Value
 from merprep.report.charts import histogram
+from merprep.report.gallery import ON_FACE, face_figure, marks_of
 from merprep.report.study import Study
 from merprep.store.aligned import AlignedFile, open_aligned
 
 TITLE = "Alignment"
+_FACES = 12
 
 
 def section(study: Study) -> Section:
@@ -43,6 +45,7 @@ def _blocks(study: Study, file: AlignedFile) -> list[Block]:
                      Figure(residual, "Distance of the expression-stable points from where they belong.",
                             "alignment-residual"))),
         *_doubtful(doubtful),
+        *(_doubtful_faces(file, doubtful) if study.faces else ()),
         *_not_aligned(study, {row["clip"] for row in rows}),
         Details("Alignment of every clip", (_table("Alignment by clip", rows),)),
         Details("Settings of the alignment", (Code("configuration", json.dumps(file.config, indent=2)),)),
@@ -59,6 +62,17 @@ def _quality(file: AlignedFile, name: str) -> dict[str, Any]:
 
 def _doubtful(rows: list[dict[str, Any]]) -> list[Block]:
     return [_table("Doubtful clips", rows)] if rows else []
+
+
+def _doubtful_faces(file: AlignedFile, rows: list[dict[str, Any]]) -> list[Block]:
+    figures = []
+    for row in rows[:_FACES]:
+        [image] = file.frames(row["clip"], [file.reference(row["clip"])])
+        marks = marks_of(file.landmarks(row["clip"]), file.scheme, image.shape[0], ON_FACE)
+        why = row["flags"] or f"{row['faces']} faces seen, found {row['attempt']}"
+        figures.append(face_figure(image, marks, f"Onset of {row['clip']}", f"{row['clip']}: {why}"))
+    more = f", the first {_FACES}" if len(rows) > _FACES else ""
+    return [Figures(f"Faces of doubtful clips{more}", tuple(figures))] if figures else []
 
 
 def _table(caption: str, rows: list[dict[str, Any]]) -> Table:
