@@ -26,6 +26,7 @@ from merprep.cli import (
     predict,
     report,
     run,
+    score,
     show,
     spot,
     temporal,
@@ -69,6 +70,7 @@ app.add_typer(imports.app, name="import", rich_help_panel=_FEATURES)
 add_command(app, train_commands.train, panel=_NETWORKS)
 add_command(app, predict.predict, panel=_NETWORKS)
 add_command(app, compare.compare, panel=_NETWORKS)
+add_command(app, score.score, panel=_NETWORKS)
 add_command(app, report.report, panel=_NETWORKS)
 add_command(app, show.show, panel=_NETWORKS)
 add_command(app, export.export, panel=_NETWORKS)

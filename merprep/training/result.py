@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from merprep.evaluation import Scores, bootstrap, over_seeds
+from merprep.evaluation import Scores, averaged, scores_of
 from merprep.store.workspace import written_whole
 from merprep.training.beside import beside
 from merprep.training.folds import FoldResult
@@ -223,35 +223,6 @@ def predictions_table(results: Sequence[FoldResult], clips: Clips, classes: Sequ
     table = pd.DataFrame(rows)
     order = table["id"].map(place)
     return table.assign(_order=order).sort_values(["seed", "_order"]).drop(columns="_order").reset_index(drop=True)
-
-
-def scores_of(table: pd.DataFrame, classes: Sequence[str], column: str = "prediction") -> list[Scores]:
-    """Score the pooled predictions of each seed."""
-    number = {name: index for index, name in enumerate(classes)}
-    found = []
-    for _, part in table.groupby("seed", sort=True):
-        truth = part["truth"].map(number).to_numpy("i8")
-        predicted = part[column].map(number).to_numpy("i8")
-        found.append(Scores.of(truth, predicted, classes, databases=part["database"].tolist()))
-    return found
-
-
-def averaged(table: pd.DataFrame, classes: Sequence[str], column: str = "prediction") -> dict[str, Any]:
-    """Average the scores of all seeds, with intervals over persons, for all clips and for each database."""
-    found = over_seeds(scores_of(table, classes, column))
-    found["full"] |= _interval(table, classes, column)
-    for name, part in table.groupby("database", sort=False):
-        found["databases"][name] |= _interval(part, classes, column)
-    return found
-
-
-def _interval(table: pd.DataFrame, classes: Sequence[str], column: str) -> dict[str, Any]:
-    number = {name: index for index, name in enumerate(classes)}
-    seeds = [part.sort_values("id", kind="stable") for _, part in table.groupby("seed", sort=True)]
-    said = np.stack([part[column].map(number).to_numpy("i8") for part in seeds])
-    truth = seeds[0]["truth"].map(number).to_numpy("i8")
-    found = bootstrap(truth, said, seeds[0]["person"].tolist(), len(classes))
-    return {"persons": int(table["person"].nunique()), "interval": found and found.as_json()}
 
 
 def optimistic_of(table: pd.DataFrame, classes: Sequence[str]) -> dict[str, Any] | None:

@@ -101,3 +101,41 @@ def test_a_final_model_predicts_and_the_table_is_written_whole(workspace: Path) 
     table = pd.read_csv(workspace / "new.csv")
     assert {"person", "truth", "prediction", "probability_negative"} <= set(table.columns)
     assert "fitted on" in _run("predict", run, features).stdout
+
+
+def test_predictions_of_a_run_are_scored_as_the_run_was(workspace: Path) -> None:
+    values = _json("train", "--model", "svm", "--seeds", "2", "-w", workspace)
+    found = _json("score", Path(values["run"]) / "predictions.csv", "--scheme", "3")
+    assert found["full"] == values["full"]
+    assert found["databases"] == values["databases"]
+    assert found["seeds"] == 2
+
+
+def test_predictions_from_elsewhere_are_scored_with_what_they_have(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("truth,prediction\nhappy,happy\nsad,happy\n", encoding="utf-8")
+    found = _json("score", path, "--classes", "happy, sad, surprise")
+    assert found["full"]["accuracy"] == 0.5
+    assert found["full"]["interval"] is None
+    assert "surprise" in found["full"]["note"]
+    assert found["databases"] == {}
+    assert "not counted" in _run("score", path).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("truth,said\na,b\n", "columns truth and prediction"),
+        ("truth,prediction\na,z\n", "not declared"),
+        ("id,truth,prediction\n1,a,a\n1,a,b\n", "more than once"),
+        ("id,seed,truth,prediction\n1,0,a,a\n1,1,b,b\n", "truth differs"),
+        ("id,seed,truth,prediction\n1,0,a,a\n2,1,b,b\n2,0,b,b\n", "Every seed"),
+    ],
+)
+def test_tables_that_cannot_be_scored_say_why(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text, encoding="utf-8")
+    result = _run("score", path, "--classes", "a,b")
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert _run("score", tmp_path / "nowhere.csv").exit_code == 2

@@ -1,0 +1,64 @@
+"""`merprep score`: predictions from anywhere, scored as merprep scores its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from merprep.cli.output import Output
+
+
+def score(
+    out: Output,
+    predictions: Annotated[Path, typer.Argument(help="A CSV with truth and prediction; person, database, seed, id.")],
+    classes: Annotated[str | None, typer.Option(help="The declared classes, with commas between.")] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="A label scheme, or 3, 5 or 7, whose classes are declared.")
+    ] = None,
+) -> None:
+    """Score a table of pooled predictions: UF1, UAR, accuracy, by class and database, with an interval over persons.
+
+    Example: merprep score mine.csv --scheme megc2019
+    """
+    import pandas as pd
+
+    from merprep import labels
+    from merprep.errors import UsageError
+    from merprep.evaluation import score_table
+
+    declared = [name.strip() for name in classes.split(",")] if classes else None
+    if scheme is not None:
+        declared = list(labels.scheme(scheme).classes)
+    try:
+        table = pd.read_csv(predictions, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The predictions cannot be read: {error}", where=str(predictions)) from error
+    found = score_table(table, declared)
+    parts = {"all": found["full"], **found["databases"]}
+    rows = [
+        [name, s["n"], *(f"{s[score]:.3f}" for score in ("uf1", "uar", "accuracy")), _span(s)]
+        for name, s in parts.items()
+    ]
+    out.table(
+        f"{found['full']['n']} clips, seeds: {found['seeds']}",
+        ("", "clips", "UF1", "UAR", "accuracy", "95 % of UF1"),
+        rows,
+    )
+    by_class = [
+        [name, *(f"{found['full'][score][name]:.3f}" for score in ("recall", "precision", "f1"))]
+        for name in found["classes"]
+    ]
+    out.table("by class", ("class", "recall", "precision", "F1"), by_class)
+    if declared is None:
+        out.say("No classes were declared: one that nobody shows or names is not counted.")
+    out.document(found)
+
+
+def _span(scores: dict[str, object]) -> str:
+    interval = scores["interval"]
+    if not isinstance(interval, dict):
+        return "–"
+    low, high = interval["uf1"]
+    return f"{low:.3f}–{high:.3f}"
