@@ -8,6 +8,7 @@ from typing import Any
 
 from merprep.records import Clip, Outcome
 from merprep.stages.attempts import Work, attempt_alone
+from merprep.store.orphans import end_with_parent
 from merprep.store.parts import Arrays
 
 Result = tuple[Clip, Arrays | Outcome]
@@ -54,10 +55,15 @@ def _spread(work: Work, clips: Sequence[Clip], jobs: int, begun: dict[str, Clip]
     def given() -> Iterator[Any]:
         for clip in clips:
             begun[clip.id] = clip
-            yield delayed(attempt_alone)(work, clip)
+            yield delayed(_in_worker)(work, clip)
 
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
     yield from workers(given())
+
+
+def _in_worker(work: Work, clip: Clip) -> Result:
+    end_with_parent()
+    return attempt_alone(work, clip)
 
 
 def _once_more(work: Work, clip: Clip, jobs: int) -> Result:

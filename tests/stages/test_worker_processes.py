@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from merprep.records import Clip
 from merprep.stages.runner import run_clips
 from merprep.store import Parts
+from merprep.store.whole import is_alive
 
 CLIPS = [Clip("samm", "006", f"006_1_{n}", person="samm:6") for n in range(8)]
 DIGESTS = {clip.id: "as it was" for clip in CLIPS}
@@ -64,3 +68,47 @@ def test_workers_take_no_more_threads_than_there_are_cores(tmp_path: Path) -> No
         assert arrays is not None
         assert arrays["threads"][:3].tolist() == [1, 1, 1]
         assert arrays["threads"][3:].max() <= share
+
+
+ORPHANS = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+from merprep.records import Clip
+from merprep.stages.runner import run_clips
+from merprep.store import Parts
+sys.path.insert(0, sys.argv[2])
+from slow_work import slow
+clips = [Clip("samm", "006", f"006_1_{n}", person="samm:6") for n in range(8)]
+run_clips("flow", clips, slow, Parts(Path(sys.argv[1]) / "parts"), {clip.id: "x" for clip in clips}, jobs=2)
+"""
+SLOW = """
+import os, time
+import numpy as np
+def slow(clip):
+    with open(os.environ["PIDS"], "a") as stream:
+        print(os.getpid(), file=stream)
+    time.sleep(600)
+    return {"ones": np.ones(1)}
+"""
+
+
+@pytest.mark.slow
+def test_workers_end_with_a_process_that_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "slow_work.py").write_text(SLOW, encoding="utf-8")
+    pids = tmp_path / "pids"
+    pids.touch()
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-c", ORPHANS, str(tmp_path), str(tmp_path)],
+        env={**os.environ, "PIDS": str(pids), "PYTHONPATH": paths},
+    )
+    while len(workers := pids.read_text().split()) < 2:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    began = time.monotonic()
+    while any(is_alive(int(worker)) for worker in workers):
+        assert time.monotonic() - began < 15
+        time.sleep(0.1)
