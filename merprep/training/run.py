@@ -15,6 +15,7 @@ from merprep.models import preset as read_preset
 from merprep.models.presets import Preset
 from merprep.progress import Progress, Silent
 from merprep.store.locks import writing
+from merprep.store.orphans import end_with_parent
 from merprep.store.provenance import versions
 from merprep.store.schema import checked_version
 from merprep.store.whole import sweep
@@ -263,6 +264,7 @@ def _results(plan: Plan, groups: Sequence[list[Task]], clips: Clips, jobs: int) 
 
 
 def _in_worker(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
+    end_with_parent()
     keep_freed_memory()
     return _trained(plan, group, clips)
 
