@@ -216,6 +216,11 @@ def _hold_out(argument: str, roster: Roster, resolve: Callable[[str], str]) -> S
 def _over_databases(protocol: str, splitter: HoldOutDatabase | LeaveOneDatabaseOut, roster: Roster) -> Split:
     found = splitter.folds(roster.ids, groups=roster.persons)
     notes = [note for fold in found if (note := _dropped(fold, roster))]
+    used = {int(row) for fold in found for side in (fold.train, fold.test, fold.dropped) for row in side}
+    unused = [name for row, name in enumerate(roster.databases) if row not in used]
+    if unused:
+        names = ", ".join(dict.fromkeys(unused))
+        notes.append(f"{len(unused)} clips of {names} were neither trained on nor tested")
     return Split(protocol, tuple(NamedFold(fold.name, fold.train, fold.test) for fold in found), tuple(notes))
 
 

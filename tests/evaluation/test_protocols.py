@@ -93,6 +93,7 @@ def test_hold_out_trains_on_the_others_or_on_those_named() -> None:
     [fold] = split_by("hold-out:samm", COMPOSITE).folds
     assert {COMPOSITE.databases[row] for row in fold.test} == {"samm"}
     assert {COMPOSITE.databases[row] for row in fold.train} == {"casme2", "smic"}
+    assert split_by("hold-out:samm:casme2", COMPOSITE).notes == ("3 clips of smic were neither trained on nor tested",)
     [fold] = split_by("hold-out:samm+smic:casme2", COMPOSITE).folds
     assert fold.name == "samm+smic"
     assert {COMPOSITE.databases[row] for row in fold.train} == {"casme2"}
