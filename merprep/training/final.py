@@ -82,7 +82,8 @@ def fit_final(
         tuple(clips.images.shape[1:]),
         scheme,
         origin or {},
-        frozenset(clips.persons),
+        # Whoever the first stage has seen is no test either.
+        frozenset(clips.persons) | (plan.start.persons if plan.start is not None else frozenset()),
         frozenset(clips.ids),
         normaliser,
     )
