@@ -86,7 +86,7 @@ def _labelling(scheme: str | None) -> Labelling | None:
         return None
     from merprep.labels import scheme as find
 
-    return cast("Labelling", find(scheme))
+    return cast("Labelling", find(int(scheme) if scheme.isdigit() else scheme))
 
 
 def _from_scratch(plan: Plan) -> list[str]:
