@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import cast
 
 import torch
@@ -94,6 +93,9 @@ class HSTA(nn.Module):
             nn.Conv3d(channels, widths[i], (tubelet, patches[i], patches[i]), (tubelet, patches[i], patches[i]))
             for i in range(2)
         )
+        for i in range(2):
+            # Fixed, and in no state dict: positions follow from the sizes alone.
+            self.register_buffer(f"places_{i}", sinusoids(self.tokens[i], widths[i]), persistent=False)
         self.class_tokens = nn.ParameterList(nn.Parameter(torch.zeros(1, 1, width)) for width in widths)
         self.dropout = nn.Dropout(dropout)
         longest = max(depths)
@@ -131,8 +133,7 @@ class HSTA(nn.Module):
         tokens = self.embeds[branch](x).flatten(2).transpose(1, 2)
         token = self.class_tokens[branch].expand(len(x), -1, -1)
         tokens = torch.cat([token, tokens], dim=1)
-        # Fixed, and in no state dict: positions follow from the sizes alone.
-        places = sinusoids(tokens.shape[1], tokens.shape[2]).to(tokens.device, tokens.dtype)
+        places = self.get_buffer(f"places_{branch}").to(tokens.device, tokens.dtype)
         return cast("Tensor", self.dropout(tokens + places))
 
     def _check_input(self, x: Tensor) -> None:
@@ -207,7 +208,6 @@ _NAMES = tuple(
 )
 
 
-@cache
 def sinusoids(count: int, width: int) -> Tensor:
     r"""Return fixed positions, (1, count, width) float32: sines on even columns, cosines on odd ones.
 

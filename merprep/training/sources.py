@@ -14,7 +14,7 @@ from merprep.models.presets import InputSpec
 from merprep.models.presets import preset as read_preset
 from merprep.records import Clip
 from merprep.store.aligned import open_aligned
-from merprep.store.features import open_features
+from merprep.store.features import FeatureFile, open_features
 from merprep.store.workspace import Workspace
 from merprep.training.inputs import check_input, read_input
 from merprep.training.pictures import lack_of, read_pictures, stored_shape
@@ -44,7 +44,7 @@ class FeatureSource:
     """Maps from a feature file."""
 
     def __init__(self, path: Path, spec: InputSpec | None) -> None:
-        self._file = open_features(path)
+        self._file = _features(path)
         self.spec = spec or InputSpec(representation="map", channels=self._file.channels, normalisation="none")
         try:
             check_input(self._file, self.spec)
@@ -171,6 +171,22 @@ def newest_source(workspace: Workspace, spec: InputSpec) -> Path:
             f"{error.what}, and this network sees pictures",
             where=error.where,
             mend=f"run `{_command(spec)}`, or name a file with --features",
+        ) from error
+
+
+def _features(path: Path) -> FeatureFile:
+    try:
+        return open_features(path)
+    except StoreError as error:
+        try:
+            open_aligned(path).close()
+        except StoreError:
+            raise error from None
+        raise StoreError(
+            "This is a file of aligned faces, and flow is asked for",
+            where=str(path),
+            expected="a feature file, as `merprep flow` writes it",
+            mend="name a feature file, or train a network that sees pictures (hsta, micro-attention)",
         ) from error
 
 

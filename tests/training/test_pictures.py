@@ -150,6 +150,14 @@ def test_a_feature_file_is_no_file_of_aligned_faces(make_features: Callable[...,
         newest_input(Workspace(tmp_path / "empty"), "micro-attention")
 
 
+def test_a_file_of_aligned_faces_is_no_feature_file(make_aligned: Callable[..., Path]) -> None:
+    path = make_aligned([(_clip("a", 10, 14, 20), range(10, 21))])
+    with pytest.raises(StoreError, match="file of aligned faces, and flow is asked for"):
+        FeatureDataset(path)
+    with pytest.raises(StoreError, match="does not exist"):
+        FeatureDataset(path.with_name("nothing.h5"))
+
+
 def test_the_newest_file_of_the_right_kind_is_found(make_aligned: Callable[..., Path], tmp_path: Path) -> None:
     path = make_aligned([(_clip("a", 10, 14, 20), range(10, 21))])
     assert newest_input(Workspace(tmp_path), "hsta") == path
