@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from merprep.errors import ModelError
+from merprep.models.layers import PooledConv
 
 
 class Block(nn.Module):
@@ -21,13 +22,13 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, filters: int, dropout: float) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, filters, 3, padding=1)
+        self.conv = PooledConv(channels, filters, 3, padding=1)
         self.norm = nn.BatchNorm2d(filters)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, filters, H // 2, W // 2)."""
-        x = functional.relu(self.norm(functional.max_pool2d(self.conv(x), 2)))
+        x = functional.relu(self.norm(self.conv(x)))
         return cast("Tensor", self.dropout(x))
 
 

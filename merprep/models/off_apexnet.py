@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from merprep.errors import ModelError
+from merprep.models.layers import PooledConv
 
 IMAGE_SIZE = 28
 _FILTERS = (6, 16)
@@ -25,14 +26,14 @@ class FlowStream(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.first = nn.Conv2d(1, _FILTERS[0], 5, padding=2)
-        self.second = nn.Conv2d(_FILTERS[0], _FILTERS[1], 5, padding=2)
+        self.first = PooledConv(1, _FILTERS[0], 5, padding=2)
+        self.second = PooledConv(_FILTERS[0], _FILTERS[1], 5, padding=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 1, 28, 28) to (B, 784)."""
         # The larger of two values is taken before negative ones are cut: the same result for a quarter of the work.
-        x = functional.relu(functional.max_pool2d(self.first(x), 2))
-        return functional.relu(functional.max_pool2d(self.second(x), 2)).flatten(1)
+        x = functional.relu(self.first(x))
+        return functional.relu(self.second(x)).flatten(1)
 
 
 class OFFApexNet(nn.Module):

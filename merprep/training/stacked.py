@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from merprep.models.htnet import Position, Projection
+from merprep.models.layers import PooledConv
 from merprep.models.ststnet import Streams
 from merprep.training.stacked_layers import (
     Stack,
@@ -21,12 +22,14 @@ from merprep.training.stacked_layers import (
     StackedLinear,
     StackedPosition,
 )
+from merprep.training.stacked_pooling import StackedPooledConv
 from merprep.training.stacked_streams import StackedStreams
 
 STACKED: dict[type[nn.Module], type[StackedLayer]] = {
     nn.Linear: StackedLinear,
     Projection: StackedLinear,
     nn.Conv2d: StackedConv2d,
+    PooledConv: StackedPooledConv,
     nn.BatchNorm2d: StackedBatchNorm2d,
     nn.LayerNorm: StackedLayerNorm,
     nn.Dropout: StackedDropout,

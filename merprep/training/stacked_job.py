@@ -65,10 +65,11 @@ def groups_of(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[list[Task
         alike[batch_shape(torch.from_numpy(clips.labels[train]), plan.recipe)].append((len(train), task))
     found = []
     for shape in sorted(alike):
-        ordered = [task for _, task in sorted(alike[shape], key=lambda pair: pair[0])]
+        ordered = [task for _, task in sorted(alike[shape], key=lambda pair: (pair[1][1], pair[0]))]
         count = -(-len(ordered) // plan.stack)
         found += [ordered[len(ordered) * k // count : len(ordered) * (k + 1) // count] for k in range(count)]
-    return found
+    # Seed after seed, so that a run that is interrupted has whole seeds first.
+    return sorted(found, key=lambda group: group[0][1])
 
 
 def run_folds(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[FoldResult]:
