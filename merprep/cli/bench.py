@@ -233,5 +233,6 @@ for _function in (
     workers,
     bench_robustness.stress,
     bench_robustness.scale,
+    bench_robustness.fuzz,
 ):
     add_command(app, _function)

@@ -1,4 +1,4 @@
-"""`merprep bench stress` and `merprep bench scale`: what kills and large numbers do to the stages."""
+"""`merprep bench stress`, `scale` and `fuzz`: what kills, large numbers and spoilt files do."""
 
 from __future__ import annotations
 
@@ -62,6 +62,31 @@ def scale(
     out.table("Memory and time by number of clips", [f.name for f in fields(rows[0])], [astuple(row) for row in rows])
     _write(out, as_json(rows)["scale"], out_file)
     out.document(as_json(rows))
+
+
+def fuzz(
+    out: Output,
+    inputs: Annotated[int, typer.Option(min=1, help="Mutated files in all, shared evenly between the kinds.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The first one of each kind.")] = 0,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind; may be given several times.")] = None,
+    out_file: _Csv = None,
+) -> None:
+    """Spoil whole files of every kind at random, read them, and see how that ends.
+
+    Example: merprep bench fuzz --inputs 200
+    """
+    from dataclasses import asdict
+
+    from merprep.bench.fuzz import fuzz as measure
+
+    result = measure(inputs, seed=seed, only=kind or (), progress=out.progress())
+    names = [field.name for field in fields(result.counts[0])]
+    out.table("Mutated files", names, [astuple(count) for count in result.counts])
+    out.say(*result.failures)
+    _write(out, [asdict(count) for count in result.counts], out_file)
+    out.document({"fuzz": [asdict(count) for count in result.counts], "failures": result.failures})
+    if result.failures:
+        out.exit_code = 1
 
 
 def _write(out: Output, rows: list[dict[str, object]], path: Path | None) -> None:

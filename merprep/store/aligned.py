@@ -175,7 +175,7 @@ def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
     for name in _ARRAYS:
         array = getattr(faces, name)
         chunks = (1, *array.shape[1:]) if name == "frames" else None
-        group.create_dataset(name, data=array, chunks=chunks, track_times=False)
+        group.create_dataset(name, data=array, chunks=chunks, track_times=False, fletcher32=chunks is not None)
     if faces.lost is not None:
         group.create_dataset(_LOST, data=faces.lost, track_times=False)
     for name in _NUMBERS:
@@ -210,6 +210,7 @@ class AlignedFile(ClipFile):
         self.scheme = str(self._file.attrs["scheme"])
         self._aligned: h5py.Group = self._file["aligned"]
 
+    @damage_is_told
     def __contains__(self, clip_id: object) -> bool:
         return isinstance(clip_id, str) and clip_id.count("/") == _DEPTH and clip_id in self._aligned
 

@@ -176,7 +176,13 @@ def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatur
 def _create(file: h5py.File, name: str, example: NDArray[Any], count: int, dtype: str = "f4") -> h5py.Dataset:
     # track_times off: two runs on the same input then give the same bytes.
     return file.create_dataset(
-        name, (count, *example.shape), dtype=dtype, chunks=(1, *example.shape), track_times=False, fillvalue=np.nan
+        name,
+        (count, *example.shape),
+        dtype=dtype,
+        chunks=(1, *example.shape),
+        track_times=False,
+        fillvalue=np.nan,
+        fletcher32=True,
     )
 
 

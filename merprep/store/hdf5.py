@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import h5py
 
+from merprep.store.heaps import check_heaps
 from merprep.store.watched import WatchedFile
 
 # What HDF5 may remember of a file's structure; unasked, it takes up to 32 MB, the more the more clips there are.
@@ -20,12 +21,16 @@ def open_hdf5(path: Path) -> h5py.File:
 
     Nothing outside the file is reached through it (see `merprep.store.watched`).
     """
+    check_heaps(path)
     return _with_small_cache(WatchedFile(path, "r"))
 
 
 @contextmanager
 def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
     """Make a file that every HDF5 library since 1.10 reads.
+
+    Its structure is of that version, too, whose parts carry checksums: what a damaged disk does to one of an older
+    version can keep the library busy for ever.
 
     HDF5 ends the process (segmentation fault) when a file cannot be closed because the disk is full. So it writes
     through this, which keeps what finds no room in memory until the file is closed, and raises afterwards.
@@ -53,7 +58,7 @@ def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
     """
     with path.open("w+b", buffering=0) as stream:
         guarded = _Guarded(stream)
-        with _with_small_cache(h5py.File(guarded, "w", libver=("earliest", "v110"))) as file:
+        with _with_small_cache(h5py.File(guarded, "w", libver=("v110", "v110"))) as file:
             yield file, guarded.check
     guarded.check()
 

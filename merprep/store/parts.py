@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,8 @@ class Parts:
                 if str(stored[_DIGEST]) != digest:
                     return None
                 return {name: stored[name] for name in stored.files if name != _DIGEST}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            return None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError):
+            return None  # NotImplementedError, of a method of compression that is none, is a RuntimeError
 
     def take(self, clip_id: str, digest: str, command: str) -> Arrays:
         """Return the arrays of a clip that this run has finished, while its results are gathered.

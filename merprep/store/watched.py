@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 import h5py
+import numpy as np
 
 from merprep.errors import StoreError
 
@@ -21,6 +23,7 @@ R = TypeVar("R")
 
 # What deflate gains at most, about; datasets without a compression take what they declare.
 _MOST_GAIN = 1100
+_SAME_SIZE = {h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_SHUFFLE}
 # What the library raises about a damaged file, in all its ways.
 DAMAGED = (
     KeyError, ValueError, OSError, RuntimeError, TypeError, AttributeError, IndexError, OverflowError, MemoryError,
@@ -99,8 +102,23 @@ def _check_dataset(data: h5py.Dataset) -> None:
         raise _refused(data, "it is put together from other datasets")
     declared = math.prod(data.shape or ()) * data.dtype.itemsize
     held = data.file.id.get_filesize()  # what the dataset itself holds would take a walk over all its chunks
-    if declared > held * (_MOST_GAIN if plan.get_nfilters() else 1):
+    filters = {plan.get_filter(place)[0] for place in range(plan.get_nfilters())}
+    if declared > held * (_MOST_GAIN if filters - _SAME_SIZE else 1):
         raise _refused(data, f"it declares {declared:,} bytes, and the whole file has {held:,}")
+    if h5py.check_string_dtype(data.dtype) is not None and data.id.get_offset() is not None:
+        _check_texts(data, held)
+
+
+def _check_texts(data: h5py.Dataset, held: int) -> None:
+    """Refuse texts that say they are longer than the file, for which the library would ask for the memory first."""
+    references = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])
+    if data.dtype.kind != "O" or data.size == 0:
+        return
+    with Path(data.file.filename).open("rb") as stream:
+        stream.seek(data.id.get_offset())
+        lengths = np.frombuffer(stream.read(references.itemsize * data.size), references)["length"]
+    if int(lengths.sum(dtype=np.uint64)) > held:
+        raise _refused(data, f"texts of {int(lengths.sum(dtype=np.uint64)):,} bytes in a file of {held:,}")
 
 
 def _refused(where: h5py.HLObject, found: str) -> StoreError:
