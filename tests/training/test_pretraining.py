@@ -150,6 +150,9 @@ def test_training_from_scratch_is_said_and_gives_other_predictions(make_faces: M
     assert not any("trained from scratch" in note for note in after.notes)
     assert not alone.predictions.equals(after.predictions)
     assert len(predict(tmp_path / "after", target)) == 9
+    # Whom the first stage showed is nobody to test the final network on.
+    others = predict(tmp_path / "after", make_faces("others.h5", [8, 9], seed=2))
+    assert others["trained_on"].tolist() == [True] * 3 + [False] * 3
     # Whoever was seen in the first stage is known to the model, and no test of it.
     assert predict(tmp_path / "after", make_faces("others.h5", [7, 9], seed=2))["trained_on"].sum() == 3
     kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "after" / "first-stage").iterdir()}
