@@ -34,7 +34,7 @@ from merprep.flow import estimator
 from merprep.flow.checks import resolved_device
 from merprep.flow.devices import device_name
 from merprep.progress import Progress
-from merprep.records import Clip, FrameSet, Outcome, StageReport
+from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.ahead import FieldsAhead
 from merprep.stages.fields import ClipField, field_of, fields_ahead, seen_at
 from merprep.stages.key_frames import ends, key_frames
@@ -211,6 +211,8 @@ def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None, settings: Flow
     except SkipClip as reason:
         return _Task(state="skipped", reason=str(reason))
     used = [*frames.first, *frames.second]
+    reference = file.reference(clip.id)
+    used += [reference] * (reference not in used)  # its landmarks gave the transform of all frames
     made_from = [*used, *([*stamps[number]] for number in used)]
     return _Task(short_hash(canonical_json(made_from), 16))
 
@@ -333,7 +335,7 @@ def _gather(final: Path, header: FeatureHeader, done: Sequence[Clip], finished: 
 
 def _says(final: Path, clips: Sequence[Clip]) -> bool:
     with open_features(final) as file:
-        return file.records() == [replace(clip, frames=FrameSet()) for clip in clips]
+        return file.says(clips)
 
 
 def _noted(clip: Clip, outcome: Outcome, settings: FlowConfig) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from merprep.errors import DeviceError, StoreError
 from merprep.features import FlowConfig
 from merprep.flow import estimate, strain, to_grey
 from merprep.stages import flow, ingest
+from merprep.stages.runner import KEPT
 from merprep.store import Manifest, Workspace, open_features, read_manifest, write_manifest
 from merprep.store.aligned import open_aligned
 from merprep.synthetic import render_clip, write_database
@@ -83,6 +85,20 @@ def test_a_clip_whose_apex_moved_is_computed_again_and_the_others_are_kept(study
         assert (file.features[0] != before[0]).any()
         np.testing.assert_array_equal(file.features[1:], before[1:])
         assert file.records()[0].apex == offset
+
+
+def test_another_onset_is_another_transform_for_flow_from_apex_to_offset_too(study: Workspace) -> None:
+    config = FlowConfig(pair="apex-offset", head_motion="none")
+    path, _ = flow(study, config, jobs=1)
+    manifest = read_manifest(study)
+    clip = manifest.clips[0]
+    assert clip.onset is not None
+    file = manifest.root_of(clip) / clip.frames.path(clip.onset)
+    cv2.imwrite(str(file), np.roll(cv2.imread(str(file)), 7, axis=1))
+    _, report = flow(study, config, jobs=1)
+    assert [outcome.reason.endswith(KEPT) for outcome in report.outcomes] == [False, True, True]
+    with open_features(path) as features, open_aligned(study.aligned_path(config.align.config_id())) as faces:
+        np.testing.assert_allclose(features.landmarks[0], faces.landmarks(clip.id), atol=1e-4)
 
 
 def test_clips_that_lack_what_flow_needs_are_skipped_with_the_reason(study: Workspace) -> None:
