@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -20,8 +20,8 @@ AT_ONCE = 512
 class FieldsAhead(Generic[Field]):
     """The field of a clip, computed together with those of the clips that come after it.
 
-    A clip whose frames cannot be read is left out of a batch; its error is raised when its turn comes, so that it
-    alone fails.
+    A clip whose frames cannot be read, or whose field cannot be computed, is left out of a batch; its error is raised
+    when its turn comes, so that it alone fails.
 
     Parameters
     ----------
@@ -71,11 +71,32 @@ class FieldsAhead(Generic[Field]):
         pairs = {clip.id: self._read(clip)}
         place = self._places[clip.id]
         for following in self._clips[place + 1 : place + self._at_once]:
+            if following.id in self._ready:
+                continue
             try:
                 frames = self._read(following)
             except Exception:  # noqa: S112 - read again, and raised, when its own turn comes
                 continue
             if frames.shape == pairs[clip.id].shape:
                 pairs[following.id] = frames
+        try:
+            self._ready |= self._computed(pairs)
+        except Exception:
+            if len(pairs) == 1:
+                raise
+            own = {clip.id: pairs.pop(clip.id)}
+            self._ready |= self._one_by_one(pairs)
+            self._ready |= self._computed(own)
+
+    def _one_by_one(self, pairs: Mapping[str, Frames]) -> dict[str, Field]:
+        found: dict[str, Field] = {}
+        for name, frames in pairs.items():
+            try:
+                found |= self._computed({name: frames})
+            except Exception:  # noqa: S112 - computed again, and raised, when its own turn comes
+                continue
+        return found
+
+    def _computed(self, pairs: Mapping[str, Frames]) -> dict[str, Field]:
         stacked = np.stack(list(pairs.values()))
-        self._ready = dict(zip(pairs, self._compute(*np.moveaxis(stacked, 1, 0)), strict=True))
+        return dict(zip(pairs, self._compute(*np.moveaxis(stacked, 1, 0)), strict=True))

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from merprep.bench.known_motion import motion_pair
-from merprep.errors import ImageError
+from merprep.errors import FlowError, ImageError
 from merprep.flow import estimate
 from merprep.records import Clip
 from merprep.stages.ahead import FieldsAhead
@@ -48,3 +48,24 @@ def test_a_clip_that_cannot_be_read_fails_when_its_turn_comes_and_no_other_does(
         ahead(_CLIPS[1])
     assert [ahead(clip).shape[1] for clip in _CLIPS[2:]] == [40, 32, 32]
     assert batches[0] == 3
+
+
+def test_a_clip_whose_field_cannot_be_computed_does_not_take_its_batch_with_it() -> None:
+    dark = _CLIPS[1]
+
+    def read(clip: Clip) -> NDArray[np.float32]:
+        return _read(clip) * (clip != dark)
+
+    def compute(onset: NDArray[np.float32], apex: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
+        for image in onset:
+            if not image.any():
+                raise FlowError("Too dark")
+        return list(estimate(onset, apex))
+
+    ahead = FieldsAhead(_CLIPS, read, compute)
+    for clip in _CLIPS:
+        if clip == dark:
+            with pytest.raises(FlowError, match="Too dark"):
+                ahead(clip)
+        else:
+            np.testing.assert_array_equal(ahead(clip), estimate(*_read(clip)))
