@@ -76,8 +76,8 @@ class FirstStage:
         """
         path = self.path(self.left_out(trained_on))
         own = network.state_dict()
-        kept = {name: tensor for name, tensor in _read(path).items() if not name.startswith(_HEAD)}
-        wanted = {name for name in own if not name.startswith(_HEAD)}
+        kept = {name: tensor for name, tensor in _read(path).items() if _is_kept(name)}
+        wanted = {name for name in own if _is_kept(name)}
         if set(kept) != wanted or any(own[name].shape != kept[name].shape for name in wanted):
             raise TrainingError("The weights of the first stage are not those of this network", where=str(path))
         network.load_state_dict({**own, **kept})
@@ -96,6 +96,11 @@ class FirstStage:
                 f"{len(shared)} persons are in both sets: those whom a fold tests were left out of its first stage"
             )
         return notes
+
+
+def _is_kept(name: str) -> bool:
+    # Counts of batches begin anew: a moving average over both sets would describe neither.
+    return not name.startswith(_HEAD) and not name.endswith("num_batches_tracked")
 
 
 def first_stage(preset: Preset, macros: Macros, target: Iterable[str], folder: Path) -> FirstStage:

@@ -138,6 +138,8 @@ def test_the_second_stage_starts_from_the_first_but_for_its_head(make_faces: Mak
         assert (network.stem.weight == stored.get_tensor("stem.weight")).all()
         assert (network.norm.running_mean == stored.get_tensor("norm.running_mean")).all()
     assert (network.head.weight == head).all()
+    # The moving averages will be those of the second stage alone.
+    assert int(network.norm.num_batches_tracked) == 0
 
 
 def test_training_from_scratch_is_said_and_gives_other_predictions(make_faces: Maker, tmp_path: Path) -> None:
