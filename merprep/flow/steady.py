@@ -173,14 +173,15 @@ def read_at(image: NDArray[np.float32], motion: Affine, *, degree: Literal[1, 3,
 
 
 def _as_given(images: Images, moved_images: Images) -> Images:
-    """Smooth what was read between pixels, and round it to whole grey levels where the images had whole ones."""
+    """Smooth what was read between pixels, and round it to whole grey levels where an image had whole ones."""
     from scipy.ndimage import convolve1d
 
     kernel = np.array([_SMOOTHING, 1 - 2 * _SMOOTHING, _SMOOTHING])
     for axis in (1, 2):
         moved_images = convolve1d(moved_images, kernel, axis=axis, mode="nearest")
-    whole = bool((images == np.rint(images)).all())
-    return np.clip(np.rint(moved_images) if whole else moved_images, 0, 255).astype(np.float32)
+    # Each image by itself: a batch may hold grey clips beside colour ones, whose grey is not whole.
+    whole = (images == np.rint(images)).all(axis=(1, 2), keepdims=True)
+    return np.clip(np.where(whole, np.rint(moved_images), moved_images), 0, 255).astype(np.float32)
 
 
 def _inside(motion: Affine, shape: tuple[int, ...]) -> Mask:

@@ -72,6 +72,15 @@ def test_each_pair_of_a_batch_has_its_own_head_motion_and_the_order_does_not_mat
     assert np.hypot(*heads[1][:, 2]) > 1 > np.hypot(*heads[0][:, 2])
 
 
+def test_a_pair_in_whole_grey_levels_is_the_same_beside_one_that_is_not() -> None:
+    made = [moved_pair(48, 0.5, shift=1.0, angle=0.5, seed=seed)[0] for seed in (1, 2)]
+    onset, apex = (np.stack([getattr(p, n) for p in made]).astype(np.float32) for n in ("onset", "apex"))
+    onset[1], apex[1] = onset[1] + 0.25, apex[1] + 0.25
+    together, _ = steady_fields(estimator("tvl1"), onset, apex)
+    for k in range(2):
+        np.testing.assert_array_equal(together[k], steady_fields(estimator("tvl1"), onset[[k]], apex[[k]])[0][0])
+
+
 def test_a_fit_without_enough_face_is_refused() -> None:
     with pytest.raises(FlowError, match="Too little of the face"):
         fit_head_motion(_field(_TURN), region=np.zeros((64, 64), bool))
