@@ -4,7 +4,15 @@ from merprep.features.channels import channel_names, channels_of, shrunk, unit_o
 from merprep.features.config import FlowConfig
 from merprep.features.flow_presets import flow_preset, flow_presets
 from merprep.features.points import FALLBACK_POINTS_28, POINT_NAMES, fallback_points, five_points
-from merprep.features.region_sets import RegionBox, RegionTable, cut_regions, region_boxes, region_table, region_tables
+from merprep.features.region_sets import (
+    RegionBox,
+    RegionTable,
+    anatomical_table,
+    cut_regions,
+    region_boxes,
+    region_table,
+    region_tables,
+)
 from merprep.features.regions import (
     ANATOMICAL,
     PUBLISHED,
@@ -27,6 +35,7 @@ __all__ = [
     "RegionBox",
     "RegionTable",
     "anatomical_boxes",
+    "anatomical_table",
     "area_average",
     "area_weights",
     "channel_names",

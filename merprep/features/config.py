@@ -9,10 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from merprep.config import StageConfig
 from merprep.faces.config import AlignConfig
 from merprep.features.channels import unit_of
-from merprep.features.region_sets import Edges, RegionTable, read_tables
-from merprep.features.regions import ANATOMICAL
+from merprep.features.region_sets import Edges, RegionTable, anatomical_table, read_tables
+from merprep.features.regions import ANATOMICAL, PUBLISHED
 from merprep.flow import estimator
-from merprep.temporal.steps import TemporalSteps
+from merprep.temporal.steps import TemporalConfig, TemporalSteps
 
 
 class FlowConfig(StageConfig):
@@ -98,7 +98,16 @@ class FlowConfig(StageConfig):
     @field_validator("regions")
     @classmethod
     def _beside_the_others(cls, tables: dict[str, RegionTable]) -> dict[str, RegionTable]:
+        if PUBLISHED in tables or tables.get(ANATOMICAL, anatomical_table()) != anatomical_table():
+            raise ValueError(f"{ANATOMICAL} and {PUBLISHED} are the same in every file: give the set another name")
         return {name: table for name, table in tables.items() if name != ANATOMICAL}
+
+    @field_validator("temporal")
+    @classmethod
+    def _without_alignment(cls, steps: TemporalSteps | None) -> TemporalSteps | None:
+        if isinstance(steps, TemporalConfig):
+            raise ValueError("how faces are aligned is said by 'align' alone: give the steps(), not the whole")
+        return steps
 
     @model_validator(mode="after")
     def _size_fits(self) -> Self:

@@ -8,6 +8,7 @@ face by any part of a pixel sees the same face. Where edges are snapped, they li
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -17,7 +18,8 @@ from pydantic import Field, field_validator, model_validator
 from merprep.config import StageConfig
 from merprep.errors import ConfigError, FlowError
 from merprep.features.points import POINT_NAMES
-from merprep.manifest_data import load_table, table_names
+from merprep.features.regions import ANATOMICAL
+from merprep.manifest_data import load_table, manifest_folders, read_toml, table_names
 
 Edges = Literal["exact", "snapped"]
 _BASE = 28  # px; the size of the stored map that a table's cells are given for
@@ -160,6 +162,17 @@ def region_table(name: str) -> RegionTable:
     """
     table = {key: value for key, value in load_table("regions", name).items() if key != "description"}
     return RegionTable.read(table, where=f"manifests/regions/{name}.toml")
+
+
+@cache
+def anatomical_table() -> RegionTable:
+    """Return the four regions that every feature file has.
+
+    Always those that come with merprep, whatever one's own folder holds: they do not count for a configuration's id.
+    """
+    values = read_toml(manifest_folders()[-1] / "regions" / f"{ANATOMICAL}.toml")
+    values.pop("description", None)
+    return RegionTable.read(values, where=f"manifests/regions/{ANATOMICAL}.toml")
 
 
 def region_tables() -> dict[str, str]:

@@ -21,12 +21,12 @@ from merprep.features import (
     ANATOMICAL,
     PUBLISHED,
     FlowConfig,
+    anatomical_table,
     area_average,
     channels_of,
     cut_published,
     cut_regions,
     five_points,
-    region_table,
     shrunk,
     unit_of,
 )
@@ -274,7 +274,7 @@ def features_of(
     # The centre of the first pixel is (0, 0) at both sizes, so its left edge is at -1/2.
     scaled = (points + 0.5) * (config.size / maps.shape[-1]) - 0.5
     regions = {PUBLISHED: cut_published(small, scaled)}
-    for name, table in {ANATOMICAL: region_table(ANATOMICAL), **config.regions}.items():
+    for name, table in {ANATOMICAL: anatomical_table(), **config.regions}.items():
         cut = partial(cut_regions, points=points, table=table, size=config.size, edges=config.region_edges)
         regions[name] = shrunk(field, maps, config.channels, cut)
     return ClipFeatures(small, regions, landmarks)
@@ -292,7 +292,7 @@ def _header(settings: FlowConfig, source: Path, done: Sequence[Clip], device: st
         region_sets=region_sets(
             settings.size,
             points=f"means of {scheme} landmarks of the onset frame",
-            tables={ANATOMICAL: region_table(ANATOMICAL), **settings.regions},
+            tables={ANATOMICAL: anatomical_table(), **settings.regions},
             edges=settings.region_edges,
         ),
         landmark_scheme=scheme,

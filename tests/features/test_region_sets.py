@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,12 +12,14 @@ from merprep.features import (
     FlowConfig,
     RegionTable,
     anatomical_boxes,
+    anatomical_table,
     area_average,
     cut_regions,
     region_boxes,
     region_table,
     region_tables,
 )
+from merprep.temporal import TemporalConfig
 
 SETS = sorted(region_tables())
 # Eyes, nose and mouth corners of a mean face of 84 px between the eyes, in an aligned face of 224 px.
@@ -103,6 +107,28 @@ def test_sets_of_a_configuration_are_filled_in_and_count_for_its_id() -> None:
     again = FlowConfig.model_validate_json(named.canonical_json())
     assert again.config_id() == named.config_id()
     assert FlowConfig.model_validate({"regions": ["anatomical"]}) == FlowConfig()
+
+
+def test_the_sets_of_every_file_are_the_same_whatever_ones_own_folder_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "regions").mkdir()
+    (tmp_path / "regions" / "anatomical.toml").write_text("grid = [3, 3]\n", encoding="utf-8")
+    plain = anatomical_table()
+    monkeypatch.setenv("MERPREP_MANIFESTS", str(tmp_path))
+    assert anatomical_table() == plain
+    assert region_table("anatomical") != plain
+    with pytest.raises(ConfigError, match="another name"):
+        FlowConfig.read({"regions": ["anatomical"]}, where="test")
+    with pytest.raises(ConfigError, match="another name"):
+        FlowConfig.read({"regions": {"htnet-published": {"grid": [2, 2]}}}, where="test")
+
+
+def test_a_configuration_says_only_once_how_faces_are_aligned() -> None:
+    whole = TemporalConfig(length=8)
+    assert FlowConfig(temporal=whole.steps()).temporal == whole.steps()
+    with pytest.raises(ConfigError, match=r"steps\(\)"):
+        FlowConfig.read({"temporal": whole}, where="test")
 
 
 def test_wrong_tables_are_refused() -> None:
