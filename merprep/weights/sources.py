@@ -9,8 +9,10 @@ import sys
 import tempfile
 import threading
 import zipfile
+import zlib
 from functools import cache
 from pathlib import Path
+from typing import IO
 from urllib.parse import urlsplit
 
 from merprep.errors import WeightsError
@@ -20,6 +22,7 @@ from merprep.weights.table import Source
 CONNECT_S = 5.0  # an address that does not answer by then is not tried again by this process
 READ_S = 60.0
 PIP_S = 300.0
+LARGEST = 1 << 30  # bytes that a packed file may unpack to
 
 
 def read_source(source: Source, progress: Progress) -> bytes:
@@ -41,19 +44,28 @@ def inner_file(content: bytes, members: tuple[str, ...]) -> bytes:
     Raises
     ------
     WeightsError
-        Where the content is no archive, is damaged, or has no such member.
+        Where the content is no archive, is damaged, has no such member, or unpacks to more than any weights take.
     """
     if content.startswith(b"BZh"):
         try:
-            content = bz2.decompress(content)
-        except (OSError, ValueError) as error:
+            with bz2.open(io.BytesIO(content)) as stream:
+                content = _bounded(stream)
+        except (OSError, ValueError, EOFError) as error:
             raise WeightsError("the bzip2 file is damaged or cut off") from error
     for member in members:
         try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                content = archive.read(member)
-        except (zipfile.BadZipFile, KeyError, OSError) as error:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open(member) as stream:
+                content = _bounded(stream)
+        except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, RuntimeError, ValueError) as error:
             raise WeightsError(f"it holds no member {member}") from error
+    return content
+
+
+def _bounded(stream: IO[bytes]) -> bytes:
+    """Read what a packed file holds, which may be far more than it takes."""
+    content = stream.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise WeightsError(f"it unpacks to more than {LARGEST:,} bytes")
     return content
 
 
