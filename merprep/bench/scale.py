@@ -38,18 +38,19 @@ class ScaleRow:
         ``flow again`` finds everything done.
     clips : int
     seconds : float
-        Wall clock, without starting Python and loading libraries.
-    ms_per_clip : float
+        Wall clock, without starting Python.
+    cpu_ms : float
+        Processor time of a clip, so that other work on the machine hardly counts.
     peak_mb : float
         The most memory that the process held (resident), MB.
     memory_ratio, time_ratio : float
-        `peak_mb` and `ms_per_clip` divided by those of the smallest number of clips.
+        `peak_mb` and `cpu_ms` divided by those of the smallest number of clips.
     """
 
     stage: str
     clips: int
     seconds: float
-    ms_per_clip: float
+    cpu_ms: float
     peak_mb: float
     memory_ratio: float
     time_ratio: float
@@ -100,9 +101,9 @@ def scale(
 
 
 def _row(stage: str, clips: int, measured: dict[str, float], before: Sequence[ScaleRow]) -> ScaleRow:
-    each = 1000 * measured["seconds"] / clips
+    each = 1000 * measured["cpu_seconds"] / clips
     first = next((row for row in before if row.stage == stage), None)
-    ratios = (1.0, 1.0) if first is None else (measured["peak_mb"] / first.peak_mb, each / first.ms_per_clip)
+    ratios = (1.0, 1.0) if first is None else (measured["peak_mb"] / first.peak_mb, each / first.cpu_ms)
     return ScaleRow(stage, clips, measured["seconds"], each, measured["peak_mb"], *ratios)
 
 
@@ -186,9 +187,10 @@ def _measure(stage: str, folder: Path) -> dict[str, float]:
         "flow": lambda: stages.flow(workspace, config, jobs=1, device="cpu"),
     }
     work = run[stage.removesuffix(" again")]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), time.process_time()
     work()
-    return {"seconds": time.perf_counter() - began, "peak_mb": _peak_bytes() / 1e6}
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - used
+    return {"seconds": seconds, "cpu_seconds": cpu_seconds, "peak_mb": _peak_bytes() / 1e6}
 
 
 def tiny_config(landmarks: Path, *, side: int = 32, size: int = 8) -> Any:
