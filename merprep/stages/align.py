@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from merprep.faces.backends.base import KnownFaces
 from merprep.faces.config import AlignConfig
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
-from merprep.stages.align_clip import AlignTask, Frames, align_clip, align_task, scheme_in_use
+from merprep.stages.align_clip import AlignTask, Frames, align_clip, align_task, held_frames, scheme_in_use
 from merprep.stages.aligned_rows import FinishedFaces, gather
 from merprep.stages.changed import changes_since_ingest
 from merprep.stages.runner import KEPT, run_clips
@@ -140,7 +141,12 @@ def align_tasks(
 ) -> tuple[dict[str, AlignTask], set[str]]:
     """Return what is to be done for each clip, and the ids of the clips that a finished file already has."""
     roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
-    tasks = {clip.id: align_task(clip, roots, frames, check=check) for clip in manifest.clips}
+    with ExitStack() as stack:
+        file = stack.enter_context(open_aligned(final)) if check and final.is_file() else None
+        tasks = {
+            clip.id: align_task(clip, roots, frames, check=check, held=held_frames(file, clip.id))
+            for clip in manifest.clips
+        }
     return tasks, _kept(final, manifest.clips, tasks, check=check)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from merprep.faces.config import AlignConfig
 from merprep.faces.regions import region_points
 from merprep.records import Clip
 from merprep.stages.runner import SkipClip
-from merprep.store.aligned import ClipFaces, open_aligned
+from merprep.store.aligned import AlignedFile, ClipFaces, open_aligned
 from merprep.store.parts import Arrays
 
 Frames = Literal["key", "all"]
@@ -38,16 +38,23 @@ class AlignTask:
         return short_hash(canonical_json([*made_from, *(["check"] if self.check else [])]), 16)
 
 
-def align_task(clip: Clip, roots: Mapping[str, Path], frames: Frames, *, check: bool = False) -> AlignTask:
-    """Return what is to be done for a clip."""
+def align_task(
+    clip: Clip, roots: Mapping[str, Path], frames: Frames, *, check: bool = False, held: Container[int] = ()
+) -> AlignTask:
+    """Return what is to be done for a clip; frames that an earlier run has aligned (`held`) are wanted again."""
     reason = _why_not(clip)
     if reason:
         return AlignTask({}, reason)
     present = clip.frames.numbers
     keys = {clip.onset, clip.apex, clip.offset}
-    wanted = present if frames == "all" else [number for number in present if number in keys]
+    wanted = present if frames == "all" else [number for number in present if number in keys or number in held]
     stamps = {number: _stamp(roots[clip.database] / clip.frames.path(number)) for number in wanted}
     return AlignTask(stamps, check=check)
+
+
+def held_frames(file: AlignedFile | None, clip_id: str) -> tuple[int, ...]:
+    """Return the frames of a clip that a finished file has, which a check of its frames must not lose."""
+    return file.numbers(clip_id) if file is not None and clip_id in file else ()
 
 
 def _why_not(clip: Clip) -> str:
@@ -86,7 +93,7 @@ def align_clip(
     from merprep.faces.alignment import warp_frame
     from merprep.faces.reading import read_frames
 
-    task = align_task(clip, roots, frames)
+    task = align_task(clip, roots, frames, held=_held(final, clip) if check else ())
     if task.reason or clip.onset is None:
         raise SkipClip(task.reason)
     root = roots[clip.database]
@@ -112,6 +119,13 @@ def align_clip(
         flags="; ".join([*_flags(face, reference, warped, config), *_loss(clip, wanted, lost)]),
         lost=None if lost is None else np.array(lost, np.int64),
     ).arrays()
+
+
+def _held(final: Path, clip: Clip) -> tuple[int, ...]:
+    if not final.is_file():
+        return ()
+    with open_aligned(final) as file:
+        return held_frames(file, clip.id)
 
 
 def _earlier(clip: Clip, final: Path, stamps: Stamps) -> ClipFaces | None:

@@ -161,9 +161,10 @@ def _plan(clip: Clip, file: AlignedFile, steps: TemporalSteps) -> TemporalPlan:
 
 
 def _digest(clip: Clip, file: AlignedFile) -> str:
-    """Of what a clip is made from, its key frames and rate included."""
+    """Of what a clip is made from: frames, key frames, rate, and in which frames the face is lost, where it is."""
     made_from = [file.digest(clip.id), clip.onset, clip.apex, clip.offset, clip.fps]
-    return short_hash(canonical_json(made_from), _DIGITS)
+    lost = file.lost(clip.id)
+    return short_hash(canonical_json([*made_from, *([lost] if lost else [])]), _DIGITS)
 
 
 def _kept(final: Path, digests: Mapping[str, str]) -> set[str]:

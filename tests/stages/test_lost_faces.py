@@ -11,9 +11,11 @@ from merprep.faces import AlignConfig
 from merprep.records import Clip, FrameSet
 from merprep.stages import align
 from merprep.stages.runner import KEPT
+from merprep.stages.temporal import temporal, temporal_path
 from merprep.store import Manifest, Workspace, read_manifest, write_manifest
 from merprep.store.aligned import open_aligned
 from merprep.synthetic.render import render_clip
+from merprep.temporal import TemporalConfig
 
 pytestmark = pytest.mark.usefixtures("mesh_weights")
 CONFIG = AlignConfig(size=96)
@@ -83,6 +85,30 @@ def test_a_clip_that_shows_its_face_throughout_has_nothing_lost(workspace: Works
     align(study, CONFIG, frames="all", jobs=1)  # more frames, none of which was looked at
     with open_aligned(study.aligned_path(CONFIG.config_id())) as file:
         assert file.lost("casme2/sub01/a") is None
+
+
+def test_a_check_of_key_frames_loses_no_frame_that_was_aligned_before(workspace: Workspace, tmp_path: Path) -> None:
+    study = study_of(workspace, tmp_path / "raw", list(render_clip(subject=3, n_frames=6, size=(160, 120)).frames))
+    align(study, CONFIG, frames="all", jobs=1)
+    align(study, CONFIG, jobs=1, check=True)
+    with open_aligned(study.aligned_path(CONFIG.config_id())) as file:
+        assert file.numbers("casme2/sub01/a") == (1, 2, 3, 4, 5, 6)
+        assert file.lost("casme2/sub01/a") == ()
+    assert align(study, CONFIG, jobs=1, check=True).outcomes[0].reason.endswith(KEPT)
+
+
+def test_clips_made_in_time_know_of_frames_that_were_found_lost_afterwards(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    plain = list(render_clip(subject=1, n_frames=6, size=(160, 120)).frames)
+    study = study_of(workspace, tmp_path / "raw", [*plain[:2], covered(plain[2]), *plain[3:]])
+    config = TemporalConfig(align=CONFIG, length=4)
+    temporal(study, config, jobs=1)
+    align(study, CONFIG, frames="all", jobs=1, check=True)
+    for again in (False, True):
+        assert temporal(study, config, jobs=1).outcomes[0].reason.endswith(KEPT) is again
+        with open_aligned(temporal_path(study, config)) as file:
+            assert "made from frames without the face" in file.flags("casme2/sub01/a")
 
 
 def test_landmarks_out_of_a_file_cannot_be_looked_for_in_other_frames(workspace: Workspace, tmp_path: Path) -> None:
