@@ -60,18 +60,21 @@ class FieldsAhead(Generic[Field]):
         self._compute = compute
         self._at_once = at_once
         self._ready: dict[str, Field] = {}
+        self._errors: dict[str, Exception] = {}
 
     def __call__(self, clip: Clip) -> Field:
         """Return the field of a clip; it is forgotten here afterwards."""
-        if clip.id not in self._ready:
+        if clip.id not in self._ready and clip.id not in self._errors:
             self._compute_from(clip)
+        if clip.id in self._errors:
+            raise self._errors.pop(clip.id)
         return self._ready.pop(clip.id)
 
     def _compute_from(self, clip: Clip) -> None:
         pairs = {clip.id: self._read(clip)}
         place = self._places[clip.id]
         for following in self._clips[place + 1 : place + self._at_once]:
-            if following.id in self._ready:
+            if following.id in self._ready or following.id in self._errors:
                 continue
             try:
                 frames = self._read(following)
@@ -84,18 +87,14 @@ class FieldsAhead(Generic[Field]):
         except Exception:
             if len(pairs) == 1:
                 raise
-            own = {clip.id: pairs.pop(clip.id)}
-            self._ready |= self._one_by_one(pairs)
-            self._ready |= self._computed(own)
+            self._one_by_one(pairs)
 
-    def _one_by_one(self, pairs: Mapping[str, Frames]) -> dict[str, Field]:
-        found: dict[str, Field] = {}
+    def _one_by_one(self, pairs: Mapping[str, Frames]) -> None:
         for name, frames in pairs.items():
             try:
-                found |= self._computed({name: frames})
-            except Exception:  # noqa: S112 - computed again, and raised, when its own turn comes
-                continue
-        return found
+                self._ready |= self._computed({name: frames})
+            except Exception as error:
+                self._errors[name] = error.with_traceback(None)  # which would hold the frames
 
     def _computed(self, pairs: Mapping[str, Frames]) -> dict[str, Field]:
         stacked = np.stack(list(pairs.values()))

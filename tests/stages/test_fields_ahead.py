@@ -56,10 +56,12 @@ def test_a_clip_whose_field_cannot_be_computed_does_not_take_its_batch_with_it()
     def read(clip: Clip) -> NDArray[np.float32]:
         return _read(clip) * (clip != dark)
 
+    computed: list[int] = []
+
     def compute(onset: NDArray[np.float32], apex: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
-        for image in onset:
-            if not image.any():
-                raise FlowError("Too dark")
+        computed.append(len(onset))
+        if any(not image.any() for image in onset):
+            raise FlowError("Too dark")
         return list(estimate(onset, apex))
 
     ahead = FieldsAhead(_CLIPS, read, compute)
@@ -69,3 +71,4 @@ def test_a_clip_whose_field_cannot_be_computed_does_not_take_its_batch_with_it()
                 ahead(clip)
         else:
             np.testing.assert_array_equal(ahead(clip), estimate(*_read(clip)))
+    assert computed == [4, 1, 1, 1, 1, 1]  # the batch, each of it alone, and the one of another size
