@@ -48,7 +48,7 @@ def align_task(
     present = clip.frames.numbers
     keys = {clip.onset, clip.apex, clip.offset}
     wanted = present if frames == "all" else [number for number in present if number in keys or number in held]
-    stamps = {number: _stamp(roots[clip.database] / clip.frames.path(number)) for number in wanted}
+    stamps = {number: stamp_of(roots[clip.database] / clip.frames.path(number)) for number in wanted}
     return AlignTask(stamps, check=check)
 
 
@@ -67,7 +67,7 @@ def _why_not(clip: Clip) -> str:
     return ""
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def stamp_of(path: Path) -> tuple[int, int]:
     """Return size and time of change of a file; what is not there is found out when it is read."""
     try:
         found = path.stat()

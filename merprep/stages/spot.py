@@ -16,6 +16,7 @@ from merprep.config import canonical_json, short_hash
 from merprep.errors import ImageError, UnknownNameError, UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
+from merprep.stages.align_clip import stamp_of
 from merprep.stages.runner import SkipClip, run_clips
 from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
@@ -153,15 +154,7 @@ def _prepare(settings: SpotConfig) -> None:
 def _digest(clip: Clip, root: Path) -> str:
     """Of what the clip's apex is found from: its key frames, and size and time of change of every file."""
     files = sorted({clip.frames.path(number) for number in _numbers(clip)})
-    return short_hash(canonical_json([clip.onset, clip.offset, [[name, *_stamp(root / name)] for name in files]]), 16)
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    try:
-        found = path.stat()
-    except OSError:
-        return -1, -1  # what is not there is found out when it is read
-    return found.st_size, found.st_mtime_ns
+    return short_hash(canonical_json([clip.onset, clip.offset, [[name, *stamp_of(root / name)] for name in files]]), 16)
 
 
 def _spot_clip(clip: Clip, *, roots: Mapping[str, Path], config: SpotConfig) -> Arrays:
