@@ -169,6 +169,11 @@ def anatomical_table() -> RegionTable:
     """Return the four regions that every feature file has.
 
     Always those that come with merprep, whatever one's own folder holds: they do not count for a configuration's id.
+
+    Examples
+    --------
+    >>> anatomical_table().names
+    ('image_left_eye', 'image_right_eye', 'image_left_mouth', 'image_right_mouth')
     """
     values = read_toml(manifest_folders()[-1] / "regions" / f"{ANATOMICAL}.toml")
     values.pop("description", None)

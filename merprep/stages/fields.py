@@ -35,7 +35,7 @@ class ClipField:
     flow : (2, S, S) float32
         At the working size, px.
     head : (2, 3) float64, optional
-        The motion of the head that was removed, in the same pixels.
+        The motion of the head that was removed, from the first frame to the second, in the same pixels.
     """
 
     flow: NDArray[np.float32]

@@ -170,7 +170,9 @@ def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatur
         _create(file, "landmarks", example.landmarks, count).attrs["scheme"] = header.landmark_scheme or "unknown"
     if example.head is not None:
         head = _create(file, "head", example.head, count, "f8")
-        head.attrs["meaning"] = "apex = head[:, :2] @ onset + head[:, 2], (x, y) in pixels of the flow"
+        head.attrs["meaning"] = (
+            "second = head[:, :2] @ first + head[:, 2], (x, y) in pixels of the flow; the frames of `pair` in config"
+        )
 
 
 def _create(file: h5py.File, name: str, example: NDArray[Any], count: int, dtype: str = "f4") -> h5py.Dataset:
@@ -212,7 +214,7 @@ class FeatureFile(ClipFile):
     landmarks : h5py.Dataset (N, P, 2) float32 or None
         (x, y) in aligned pixels; None for imported maps.
     head : h5py.Dataset (N, 2, 3) float64 or None
-        The motion of the head that was removed, onset to apex; None where none was.
+        The motion of the head that was removed, between the frames of `pair` in `config`; None where none was.
     config : dict
         The full configuration that made the file.
 
@@ -257,7 +259,7 @@ class FeatureFile(ClipFile):
 
     @property
     def head(self) -> h5py.Dataset | None:
-        """(N, 2, 3) float64, or None: where it took what the onset shows at (x, y), in pixels of the flow."""
+        """(N, 2, 3) float64, or None: where it took what the first frame shows at (x, y), in px of the flow."""
         return self._file.get("head")
 
     @damage_is_told
