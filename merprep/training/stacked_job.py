@@ -24,6 +24,8 @@ from merprep.training.stacked_fit import Side, batch_shape, fit_stacked, padded
 Task = tuple[Fold, int, str]
 # Folds side by side: on a CPU as many as their tensors find room for near a core, on a GPU as many as fill it.
 FOLDS_CPU, FOLDS_GPU = 4, 128
+# Above this many parameters, those of several folds do not fit beside a core, and side by side is slower than alone.
+BESIDE_A_CORE = 500_000
 # Test clips are looked at in lots of one length, so that no result depends on how many others there are.
 _LOT = 16
 
@@ -32,7 +34,11 @@ def stack_size(plan: Plan, parameters: int, asked: int | None) -> int:
     """Return how many folds of a plan are trained side by side; 1 where they cannot be, or are too large."""
     if plan.recipe is None or parameters >= SMALL or not _can_stack(plan, plan.recipe):
         return 1
-    return asked or (FOLDS_CPU if plan.device == "cpu" else FOLDS_GPU)
+    if asked:
+        return asked
+    if plan.device != "cpu":
+        return FOLDS_GPU
+    return FOLDS_CPU if parameters <= BESIDE_A_CORE else 1
 
 
 def alone_notes(plan: Plan, parameters: int) -> list[str]:
