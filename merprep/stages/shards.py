@@ -213,7 +213,7 @@ def read_record(folder: Path) -> ShardRecord:
         record = ShardRecord(folder, Shard(int(values["index"]), int(values["count"])), str(values["clips"]), names)
         if not 1 <= record.shard.index <= record.shard.count or any(not _FILE.fullmatch(name) for name in names):
             raise ValueError("impossible values")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise StoreError(
             "This is no finished shard",
             where=str(folder),

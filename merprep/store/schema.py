@@ -33,7 +33,7 @@ def checked_version(found: Any, known: int, *, what: str, where: str | Path) -> 
     """
     try:
         version = 0 if found is None else int(found)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise StoreError(f"{what} has no readable version", where=str(where), found=repr(found)[:80]) from error
     if version > known:
         raise StoreError(

@@ -111,7 +111,7 @@ def test_a_newer_run_is_refused_and_an_older_one_opens(tmp_path: Path) -> None:
         read_run(tmp_path)
 
 
-@pytest.mark.parametrize("found", ["x", [], {}, float("nan")])
+@pytest.mark.parametrize("found", ["x", [], {}, float("nan"), float("inf")])
 def test_nonsense_is_no_version(found: object) -> None:
     with pytest.raises(StoreError, match="no readable version"):
         checked_version(found, 1, what="The run", where="")
