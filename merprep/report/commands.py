@@ -9,7 +9,7 @@ from typing import Any
 
 from merprep.faces import AlignConfig
 from merprep.features import flow_preset, flow_presets
-from merprep.report.runs import Run
+from merprep.report.runs import Run, UnitRun
 from merprep.report.study import Study
 from merprep.store import open_features
 from merprep.store.aligned import open_aligned
@@ -34,7 +34,7 @@ def commands(study: Study) -> list[str]:
     if study.features is not None:
         with open_features(study.features) as file:
             lines += _flow(study.features, file.config)
-    return [*lines, *(_train(run) for run in reversed(study.runs))]
+    return [*lines, *map(_train, reversed(study.runs)), *map(_train_units, reversed(study.unit_runs))]
 
 
 def _ingest(name: str, source: Mapping[str, Any]) -> str:
@@ -109,3 +109,11 @@ def _train(run: Run) -> str:
     if about.get("max_folds"):
         parts += ["--max-folds", str(about["max_folds"])]
     return shlex.join([*parts, *(["--epochs", str(run.epochs)] if run.epochs else [])]) + f"  # {run.name}"
+
+
+def _train_units(run: UnitRun) -> str:
+    parts = ["merprep", "train"]
+    for name in ("model", "preset", "scheme", "protocol", "selection", "seeds"):
+        if name in run.scores:
+            parts += [f"--{name}", str(run.scores[name])]
+    return shlex.join(parts) + f"  # {run.name}"

@@ -89,26 +89,72 @@ class Run:
         return table if {"id", "person", "truth", "prediction"} <= set(table.columns) else pd.DataFrame()
 
 
-def read_runs(workspace: Workspace) -> tuple[tuple[Run, ...], tuple[str, ...]]:
-    """Read all runs of a workspace, the newest first.
+@dataclass(frozen=True)
+class UnitRun:
+    """One finished run over action units, with a model for each unit.
 
-    Returns
-    -------
-    runs : tuple of Run
-    unfinished : tuple of str
-        Names of run folders without readable scores.
+    Parameters
+    ----------
+    name : str
+        The folder's.
+    scores : dict
+        ``units.json``.
     """
-    found: list[tuple[float, Run]] = []
-    unfinished = []
-    for folder in sorted(path for path in workspace.runs.glob("*") if path.is_dir()):
-        scores = _read(folder / "scores.json")
+
+    name: str
+    scores: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What was trained, for a heading."""
+        return f"{self.scores.get('model', '?')} ({self.scores.get('preset', '?')})"
+
+    def full(self, kind: str = "full") -> Mapping[str, Any]:
+        """Return the scores over all databases; `kind` is ``full`` (honest) or ``optimistic``, which may be empty."""
+        found = _mapping(self.scores.get(kind))
+        return _mapping(found.get("full")) if kind == "optimistic" else found
+
+    def units(self, kind: str = "full") -> dict[str, Mapping[str, Any]]:
+        """Return the scores of each unit."""
+        return {str(unit): _mapping(values) for unit, values in _mapping(self.full(kind).get("units")).items()}
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the folder of runs holds, the newest first.
+
+    Parameters
+    ----------
+    whole : tuple of Run
+    units : tuple of UnitRun
+    unfinished : tuple of str
+        Names of folders without readable scores.
+    """
+
+    whole: tuple[Run, ...] = ()
+    units: tuple[UnitRun, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+
+def read_runs(workspace: Workspace) -> Runs:
+    """Read all runs of a workspace."""
+    folders = sorted(path for path in workspace.runs.glob("*") if path.is_dir())
+    folders.sort(key=_ended, reverse=True)
+    whole, units, unfinished = [], [], []
+    for folder in folders:
+        scores, of_units = _read(folder / "scores.json"), _read(folder / "units.json")
         if _is_whole(_mapping(scores.get("full"))):
-            modified = (folder / "scores.json").stat().st_mtime
-            found.append((modified, Run(folder, scores, _read(folder / "run.json"))))
+            whole.append(Run(folder, scores, _read(folder / "run.json")))
+        elif isinstance(_mapping(of_units.get("full")).get("mean_f1"), int | float):
+            units.append(UnitRun(folder.name, of_units))
         else:
             unfinished.append(folder.name)
-    found.sort(key=lambda item: (-item[0], item[1].name))
-    return tuple(run for _, run in found), tuple(unfinished)
+    return Runs(tuple(whole), tuple(units), tuple(unfinished))
+
+
+def _ended(folder: Path) -> float:
+    files = (folder / "scores.json", folder / "units.json")
+    return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
 
 
 def _is_whole(full: Mapping[str, Any]) -> bool:

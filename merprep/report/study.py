@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from merprep.records import Clip
-from merprep.report.runs import Run, read_runs
+from merprep.report.runs import Run, UnitRun, read_runs
 from merprep.store import Manifest, Workspace, open_features, read_manifest_or_empty
 from merprep.store.accounts import Entry, read_journal
 
@@ -31,6 +31,8 @@ class Study:
         The newest feature file, and the aligned faces that it was made from (or else the newest).
     runs : tuple of Run
         The newest first.
+    unit_runs : tuple of UnitRun
+        Runs over action units.
     unfinished : tuple of str
         Names of run folders without scores.
     journal : tuple of Entry
@@ -46,6 +48,7 @@ class Study:
     aligned: Path | None = None
     features: Path | None = None
     runs: tuple[Run, ...] = ()
+    unit_runs: tuple[UnitRun, ...] = ()
     unfinished: tuple[str, ...] = ()
     journal: tuple[Entry, ...] = ()
     faces: bool = False
@@ -83,7 +86,7 @@ def read_study(workspace: Workspace, *, faces: bool = False, features: Path | No
         Where a file is there but damaged.
     """
     manifest = read_manifest_or_empty(workspace)
-    runs, unfinished = read_runs(workspace)
+    runs = read_runs(workspace)
     features = features or next(iter(workspace.feature_files()), None)
     imported = not manifest.clips and features is not None
     return Study(
@@ -93,8 +96,9 @@ def read_study(workspace: Workspace, *, faces: bool = False, features: Path | No
         ingests={name: _ingest_report(workspace, name) for name in manifest.sources},
         aligned=_aligned_of(workspace, features),
         features=features,
-        runs=runs,
-        unfinished=unfinished,
+        runs=runs.whole,
+        unit_runs=runs.units,
+        unfinished=runs.unfinished,
         journal=read_journal(workspace),
         faces=faces,
     )

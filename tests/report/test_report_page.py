@@ -142,6 +142,19 @@ def test_clips_that_changed_since_their_features_were_made_are_told(study, tmp_p
     assert f"{len(manifest.usable)} clips are not as the manifest has them now" in told
 
 
+def test_runs_over_action_units_are_told_unit_by_unit(workspace):
+    folder = workspace.runs / "majority-default-action-units-1"
+    folder.mkdir(parents=True)
+    unit = {"f1": 0.75, "precision": 0.6, "recall": 1.0, "clips": 9}
+    scores = {"model": "majority", "scheme": "action-units", "full": {"mean_f1": 0.75, "n": 12, "units": {"12": unit}}}
+    (folder / "units.json").write_text(json.dumps(scores), encoding="utf-8")
+    assert read_study(workspace).unfinished == ()
+    told = "".join(Outline(write_report(workspace).read_text(encoding="utf-8")).texts)
+    assert "AU 12" in told
+    assert "mean F1 0.750, honest" in told
+    assert "merprep train --model majority --scheme action-units" in told
+
+
 def test_a_run_whose_files_are_damaged_is_named_and_does_not_stop_the_report(study, tmp_path):
     broken = study.runs / "htnet-sanity-broken"
     broken.mkdir()

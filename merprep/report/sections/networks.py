@@ -23,7 +23,7 @@ from merprep.report.blocks import (
 )
 from merprep.report.charts import two_scores
 from merprep.report.confusion_svg import confusion_drawing
-from merprep.report.runs import Run
+from merprep.report.runs import Run, UnitRun
 from merprep.report.study import Study
 
 TITLE = "Networks"
@@ -33,10 +33,10 @@ _DEPENDENT = "A subject-dependent split: the same persons are on both sides, so 
 
 def section(study: Study) -> Section:
     """Return the section."""
+    units = [_units(run) for run in study.unit_runs[:_SHOWN]]
     if not study.runs:
-        return Section(
-            "networks", TITLE, (Missing("No network was trained yet.", "merprep train --preset sanity"), *_left(study))
-        )
+        missing = () if units else (Missing("No network was trained yet.", "merprep train --preset sanity"),)
+        return Section("networks", TITLE, (*missing, *units, *_left(study)))
     told = (
         "Where a run does not say otherwise, no person is on both sides of a split. Honest: predictions of the last "
         "epoch (or one chosen without the test person), pooled over all folds. Optimistic: the best epoch was chosen "
@@ -53,7 +53,25 @@ def section(study: Study) -> Section:
         blocks.append(Group(title, inner) if index == 0 else Details(title, inner))
     if len(study.runs) > _SHOWN:
         blocks.append(Text(f"{len(study.runs) - _SHOWN} older runs stand in the table only."))
-    return Section("networks", TITLE, tuple(blocks))
+    return Section("networks", TITLE, (*blocks, *units))
+
+
+def _units(run: UnitRun) -> Group:
+    """Return the binary F1 of each action unit."""
+    honest, optimistic = run.units(), run.units("optimistic")
+    rows: list[list[Value | Cell]] = []
+    for unit, values in honest.items():
+        scores = [values.get(name) for name in ("clips", "f1", "precision", "recall")]
+        number = Cell(f"AU {unit}", sort=float(unit)) if unit.isdigit() else Cell(unit)
+        rows.append([number, *scores, optimistic.get(unit, {}).get("f1")])
+    mean = f"{run.title}, {run.scores.get('protocol')}: mean F1 {run.full()['mean_f1']:.3f}, honest"
+    if run.full("optimistic"):
+        mean += f"; {run.full('optimistic')['mean_f1']:.3f}, optimistic"
+    notes = tuple(str(note) for note in run.scores.get("notes", ()))
+    warning = (Notes((_DEPENDENT,), "warning"),) if run.scores.get("subject_dependent") else ()
+    columns = ("unit", "clips with it", "F1", "precision", "recall", "optimistic F1")
+    table = Table("Action units, a model of its own for each", columns, rows, name=f"units-{run.name}")
+    return Group(f"Action units: {run.name}", (*warning, Text(mean), table, *([Notes(notes)] if notes else [])))
 
 
 def _left(study: Study) -> list[Block]:
