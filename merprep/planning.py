@@ -123,7 +123,7 @@ def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "k
 
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(config.config_id())
-    tasks, kept = align_tasks(manifest, final, frames)
+    tasks, kept = align_tasks(manifest, final, frames, config)
     parts = Parts(workspace.parts_folder(final))
     possible = [clip for clip in manifest.clips if not tasks[clip.id].reason]
     finished = [c for c in possible if c.id in kept or parts.has(c.id, tasks[c.id].digest(c))]
@@ -144,7 +144,7 @@ def plan_flow(workspace: Workspace, config: FlowConfig) -> list[Step]:
     """
     from merprep.store import open_features
 
-    aligned = plan_align(workspace, config.align, frames="all" if config.average else "key")
+    aligned = plan_align(workspace, config.align, frames="all" if config.average or config.temporal else "key")
     final = workspace.features_path("flow", config.config_id())
     known: set[str] = set()
     if final.is_file():

@@ -94,7 +94,7 @@ def align(
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(settings.config_id())
     roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
-    tasks, kept = align_tasks(manifest, final, frames, check=check)
+    tasks, kept = align_tasks(manifest, final, frames, settings, check=check)
     if any(not task.reason and name not in kept for name, task in tasks.items()):
         # Fetches missing weights once, and fails here rather than at every clip.
         finder = backend(settings.backend, device=device, landmarks=settings.landmarks)
@@ -137,14 +137,14 @@ def align(
 
 
 def align_tasks(
-    manifest: Manifest, final: Path, frames: Frames, *, check: bool = False
+    manifest: Manifest, final: Path, frames: Frames, config: AlignConfig, *, check: bool = False
 ) -> tuple[dict[str, AlignTask], set[str]]:
     """Return what is to be done for each clip, and the ids of the clips that a finished file already has."""
     roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
     with ExitStack() as stack:
         file = stack.enter_context(open_aligned(final)) if check and final.is_file() else None
         tasks = {
-            clip.id: align_task(clip, roots, frames, check=check, held=held_frames(file, clip.id))
+            clip.id: align_task(clip, roots, frames, config, check=check, held=held_frames(file, clip.id))
             for clip in manifest.clips
         }
     return tasks, _kept(final, manifest.clips, tasks, check=check)

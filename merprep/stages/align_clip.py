@@ -39,17 +39,32 @@ class AlignTask:
 
 
 def align_task(
-    clip: Clip, roots: Mapping[str, Path], frames: Frames, *, check: bool = False, held: Container[int] = ()
+    clip: Clip,
+    roots: Mapping[str, Path],
+    frames: Frames,
+    config: AlignConfig,
+    *,
+    check: bool = False,
+    held: Container[int] = (),
 ) -> AlignTask:
-    """Return what is to be done for a clip; frames that an earlier run has aligned (`held`) are wanted again."""
+    """Return what is to be done for a clip; frames that an earlier run has aligned (`held`) are wanted again.
+
+    Frames whose landmarks the transform is made from are always among those wanted, so that their files count, too.
+    """
     reason = _why_not(clip)
     if reason:
         return AlignTask({}, reason)
     present = clip.frames.numbers
-    keys = {clip.onset, clip.apex, clip.offset}
+    keys = {clip.onset, clip.apex, clip.offset, *_following(clip, config)}
     wanted = present if frames == "all" else [number for number in present if number in keys or number in held]
     stamps = {number: stamp_of(roots[clip.database] / clip.frames.path(number)) for number in wanted}
     return AlignTask(stamps, check=check)
+
+
+def _following(clip: Clip, config: AlignConfig) -> list[int]:
+    """Return the frames after the onset that landmarks are looked for in as well."""
+    onset = clip.onset or 0
+    return [number for number in clip.frames.numbers if number > onset][: config.reference_frames - 1]
 
 
 def held_frames(file: AlignedFile | None, clip_id: str) -> tuple[int, ...]:
@@ -93,15 +108,15 @@ def align_clip(
     from merprep.faces.alignment import warp_frame
     from merprep.faces.reading import read_frames
 
-    task = align_task(clip, roots, frames, held=_held(final, clip) if check else ())
+    task = align_task(clip, roots, frames, config, held=_held(final, clip) if check else ())
     if task.reason or clip.onset is None:
         raise SkipClip(task.reason)
     root = roots[clip.database]
     onset = next(read_frames(root, clip.frames, [clip.onset]))
     face = _earlier(clip, final, task.stamps)
     if face is None:
-        after = [number for number in clip.frames.numbers if number > clip.onset][: config.reference_frames - 1]
-        face = _found(clip, onset, list(read_frames(root, clip.frames, after)), config, device)
+        following = list(read_frames(root, clip.frames, _following(clip, config)))
+        face = _found(clip, onset, following, config, device)
     warped = dict(zip(face.numbers.tolist(), face.frames, strict=True))
     missing = [number for number in sorted(task.stamps) if number not in warped]
     reference = warped[clip.onset]

@@ -211,8 +211,9 @@ def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None, settings: Flow
     except SkipClip as reason:
         return _Task(state="skipped", reason=str(reason))
     used = [*frames.first, *frames.second]
-    reference = file.reference(clip.id)
-    used += [reference] * (reference not in used)  # its landmarks gave the transform of all frames
+    # Those whose landmarks gave the transform of all frames.
+    marked = [number for number in stamps if number >= file.reference(clip.id)][: settings.align.reference_frames]
+    used += [number for number in marked if number not in used]
     made_from = [*used, *([*stamps[number]] for number in used)]
     return _Task(short_hash(canonical_json(made_from), 16))
 

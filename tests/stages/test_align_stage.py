@@ -11,8 +11,9 @@ import pytest
 from merprep.errors import StoreError
 from merprep.faces import AlignConfig, alignment, reading, region_points
 from merprep.faces.geometry import apply, inverse
+from merprep.features import FlowConfig
 from merprep.records import Clip, FrameSet, StageReport
-from merprep.stages import align
+from merprep.stages import align, flow
 from merprep.stages.runner import KEPT
 from merprep.store import Manifest, Parts, Workspace, read_manifest, write_manifest
 from merprep.store.aligned import open_aligned
@@ -149,6 +150,18 @@ def test_changed_frames_and_changed_onsets_are_aligned_again_and_others_kept(stu
     assert found["no_apex"] == ("done", KEPT)
     with open_aligned(Path(report.outputs[0])) as file:
         assert file.numbers("casme2/sub01/grey") == (11, 12, 14)
+
+
+def test_every_frame_whose_landmarks_count_is_looked_at_for_changes(study: Workspace) -> None:
+    config = AlignConfig(size=96, reference_frames=2)
+    settings = FlowConfig(align=config, pair="apex-offset", head_motion="none")
+    flow(study, settings, jobs=1)
+    with open_aligned(study.aligned_path(config.config_id())) as file:
+        assert file.numbers("casme2/sub01/good") == (10, 11, 12, 14)
+    os.utime(Path(read_manifest(study).sources["casme2"]["root"]) / "good" / "img011.png", ns=(0, 0))
+    assert by_name(flow(study, settings, jobs=1)[1])["good"] == ("done", "")
+    assert by_name(align(study, config, jobs=1))["good"] == ("done", KEPT)
+    assert by_name(flow(study, settings, jobs=1)[1])["good"] == ("done", KEPT)
 
 
 def test_all_frames_are_added_and_then_kept_for_runs_that_need_fewer(study: Workspace) -> None:
