@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,13 +36,14 @@ from merprep.flow.devices import device_name
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.ahead import FieldsAhead
+from merprep.stages.feature_rows import FinishedFeatures, gather
 from merprep.stages.fields import ClipField, field_of, fields_ahead, seen_at
 from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
 from merprep.stages.sources import FaceSource, face_source
 from merprep.stages.writing import one_writer
-from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features, write_features
+from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features
 from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedFile, open_aligned
 from merprep.store.manifest import Manifest
@@ -132,7 +133,9 @@ def flow(
     done = [clip for clip in manifest.clips if outcomes[clip.id].state == "done"]
     if not done:
         raise _nothing(final, outcomes)
-    _gather(final, _header(settings, faces.path, done, device_name(used)), done, _Finished(final, kept, parts, tasks))
+    header = _header(settings, faces.path, done, device_name(used))
+    digests = {name: task.digest for name, task in tasks.items()}
+    gather(FinishedFeatures(final, kept, parts, digests), header, done)
     report = StageReport(
         "flow",
         tuple(_noted(clip, outcomes[clip.id], settings) for clip in faces.clips),
@@ -299,44 +302,6 @@ def _header(settings: FlowConfig, source: Path, done: Sequence[Clip], device: st
         landmark_scheme=scheme,
         device=device,
     )
-
-
-@dataclass(frozen=True)
-class _Finished:
-    """Where finished clips are: in the feature file of an earlier run, or in parts."""
-
-    final: Path
-    kept: set[str]
-    parts: Parts
-    tasks: Mapping[str, _Task]
-
-    def rows(self, clips: Sequence[Clip]) -> Iterator[tuple[Clip, ClipFeatures]]:
-        """Yield the clips one by one; the earlier file is closed before the new one takes its name."""
-        with ExitStack() as stack:
-            earlier = stack.enter_context(open_features(self.final)) if self.kept else None
-            rows = {} if earlier is None else {name: row for row, name in enumerate(earlier.clips["id"])}
-            for clip in clips:
-                if earlier is not None and clip.id in self.kept:
-                    yield clip, earlier.row(rows[clip.id])
-                else:
-                    yield clip, self._part(clip)
-
-    def _part(self, clip: Clip) -> ClipFeatures:
-        digest = self.tasks[clip.id].digest
-        arrays = self.parts.take(clip.id, digest, "merprep flow")
-        return ClipFeatures.from_arrays(arrays, digest)
-
-
-def _gather(final: Path, header: FeatureHeader, done: Sequence[Clip], finished: _Finished) -> None:
-    """Write the finished clips into one file, unless the file there says just that."""
-    if finished.kept != {clip.id for clip in done} or not _says(final, done):
-        write_features(final, header, finished.rows(done), len(done))
-    finished.parts.clear()
-
-
-def _says(final: Path, clips: Sequence[Clip]) -> bool:
-    with open_features(final) as file:
-        return file.says(clips)
 
 
 def _noted(clip: Clip, outcome: Outcome, settings: FlowConfig) -> Outcome:
