@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from merprep.cli import completing
+from merprep.cli.cluster import Distributed, Scheduler
 from merprep.cli.output import Output
 
 
@@ -47,6 +48,8 @@ def train(
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; scores are means over them.")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+    distributed: Distributed = None,
+    scheduler: Scheduler = None,
     epochs: Annotated[int | None, typer.Option(help="Fewer or more epochs than the recipe says (recorded).")] = None,
     max_folds: Annotated[int | None, typer.Option(help="Only the first folds: a trial, marked as such.")] = None,
     pretrain: Annotated[
@@ -68,6 +71,8 @@ def train(
         _list(out)
         return
     from merprep import training
+    from merprep.engines import open_engine
+    from merprep.errors import UsageError
 
     table = out.study.train_table(
         model=model,
@@ -89,13 +94,16 @@ def train(
     source = table.features or training.newest_input(out.workspace, table.model, table.preset)
     options = {**table.arguments(), "runs_folder": out.workspace.runs, "progress": out.progress()}
     if table.scheme == training.ACTION_UNITS:
+        if distributed is not None:
+            raise UsageError("Action units are trained on this machine alone", mend="leave --distributed out")
         del options["scheme"]
         units = training.train_units(source, **options)
         out.table(units.title(), *units.table())
         out.say(*units.remarks())
         out.document(units.as_json())
         return
-    result = training.train(source, **options)
+    with open_engine(distributed, scheduler, jobs=table.jobs) as engine:
+        result = training.train(source, **options, engine=engine)
     columns, rows = result.table()
     out.table(result.title(), columns, rows)
     out.table("by class, honest", *result.class_table())

@@ -6,8 +6,9 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from merprep.config import canonical_json, short_hash
 from merprep.errors import TrainingError, UsageError
@@ -33,6 +34,9 @@ from merprep.training.stacked_job import alone_notes, groups_of, run_folds, stac
 from merprep.training.start import stage_of
 from merprep.training.stored import SCHEMA_VERSION
 
+if TYPE_CHECKING:
+    from merprep.engines import Engine
+
 Task = tuple[Fold, int, str]
 
 
@@ -57,6 +61,7 @@ def train(
     pretrain_scheme: str | None = None,
     final: bool = False,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> TrainResult:
     """Train and test a model fold by fold, pool the predictions, and score them.
 
@@ -103,6 +108,9 @@ def train(
     final : bool
         Also fit on everybody and keep the weights for `merprep.training.predict`.
     progress : Progress, optional
+    engine : Engine, optional
+        Trains the folds in place of processes of this machine (see `merprep.engines`); its machines must see the run's
+        folder under the same path, and have the device.
 
     Returns
     -------
@@ -137,6 +145,7 @@ def train(
     config = config_of(plan, dataset, clips, split, permute_labels_within_persons)
     notes += stage.notes
     folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
+    folder = folder if engine is None else folder.absolute()
     plan = stage.placed(replace(plan, folder=folder / "folds"))
     with writing(folder, "train"):
         sweep([folder, plan.folder])
@@ -146,7 +155,7 @@ def train(
         digest = short_hash(canonical_json(config), 16)
         tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
         stage.run(plan, tasks, clips, final=final, progress=progress or Silent())
-        results = _run(plan, tasks, clips, jobs, parameters, progress or Silent())
+        results = _run(plan, tasks, clips, jobs, parameters, progress or Silent(), engine)
         if final:
             fit_final(plan, clips, folder, scheme=dataset.scheme, origin=origin_of(features, chosen))
         about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
@@ -227,7 +236,13 @@ def _same_run(path: Path, config: dict[str, Any]) -> None:
 
 
 def _run(
-    plan: Plan, tasks: Sequence[Task], clips: Clips, jobs: int | None, parameters: int, progress: Progress
+    plan: Plan,
+    tasks: Sequence[Task],
+    clips: Clips,
+    jobs: int | None,
+    parameters: int,
+    progress: Progress,
+    engine: Engine | None,
 ) -> list[FoldResult]:
     kept = {task[2]: load_fold(plan.folder, task[0].name, task[1], task[2]) for task in tasks}
     pending = [task for task in tasks if kept[task[2]] is None]
@@ -235,7 +250,11 @@ def _run(
     count, threads = workers(jobs, parameters, plan.device, max(len(groups), 1))
     progress.start(f"train {plan.preset.model}-{plan.preset.name}, folds", len(tasks))
     progress.advance(len(tasks) - len(pending))
-    for results in _results(replace(plan, threads=threads), groups, clips, count):
+    if engine is None:
+        trained = _results(replace(plan, threads=threads), groups, clips, count)
+    else:
+        trained = _carried(plan, groups, clips, engine)
+    for results in trained:
         for result in results:
             kept[result.digest] = result
             progress.advance()
@@ -261,6 +280,21 @@ def _results(plan: Plan, groups: Sequence[list[Task]], clips: Clips, jobs: int) 
             found=str(error).rpartition("exit codes of the workers are ")[2],
             mend="see that there is memory enough, or use fewer --jobs; run again: finished folds are kept",
         ) from error
+
+
+def _carried(plan: Plan, groups: Sequence[list[Task]], clips: Clips, engine: Engine) -> Iterator[list[FoldResult]]:
+    """Yield what the workers of an engine trained; a fold whose worker died is trained by another."""
+    from merprep.engines import Lost, spread
+
+    for _, result in spread(engine, partial(_trained, plan, clips=clips), groups):
+        if isinstance(result, Lost):
+            raise TrainingError(
+                "Worker processes died while they trained",
+                where=str(plan.folder),
+                found=result.reason,
+                mend="see that they have memory enough; run again: finished folds are kept",
+            )
+        yield result
 
 
 def _in_worker(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
