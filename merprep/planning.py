@@ -111,7 +111,7 @@ def plan_ingest(database: str, root: str | Path, **options: Any) -> Step:
     return Step(f"ingest {database}", "clips", len(usable), 0, dict(excluded), seconds)
 
 
-def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "key") -> Step:
+def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "key", check: bool = False) -> Step:
     """Return what `merprep align` would do.
 
     Raises
@@ -123,7 +123,7 @@ def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "k
 
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(config.config_id())
-    tasks, kept = align_tasks(manifest, final, frames, config)
+    tasks, kept = align_tasks(manifest, final, frames, config, check=check)
     parts = Parts(workspace.parts_folder(final))
     possible = [clip for clip in manifest.clips if not tasks[clip.id].reason]
     finished = [c for c in possible if c.id in kept or parts.has(c.id, tasks[c.id].digest(c))]

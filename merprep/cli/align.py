@@ -63,7 +63,7 @@ def align(
     if dry_run:
         from merprep.planning import plan_align
 
-        out.plan(plan_align(out.workspace, config, frames=how.frames))
+        out.plan(plan_align(out.workspace, config, frames=how.frames, check=check_frames))
         return
     options: dict[str, Any] = {"frames": how.frames, "jobs": how.jobs, "device": how.device, "progress": out.progress(),
                                "check": check_frames}  # fmt: skip

@@ -55,6 +55,8 @@ def test_a_plan_counts_what_is_to_do_and_writes_nothing(place: Path, mesh_weight
     assert flow["seconds"] > 0, "the journal tells how long six clips took"
     (more,) = _run("align", "--frames", "all", "-w", study, "--dry-run")["plan"]
     assert (more["to_do"], more["finished"]) == (6, 0)
+    (looked,) = _run("align", "--check-frames", "-w", study, "--dry-run")["plan"]
+    assert (looked["to_do"], looked["finished"]) == (6, 0)
 
 
 def test_a_plan_is_told_in_sentences(place: Path) -> None:
