@@ -78,6 +78,8 @@ def fuzz(
     """
     from merprep.bench.fuzz_inputs import kinds
 
+    if sys.platform == "win32":
+        raise UsageError("Time and memory of a process are measured as Unix tells them", mend="run it on Linux")
     known = kinds()
     chosen = list(only) or list(known)
     unknown = [name for name in chosen if name not in known]
