@@ -37,7 +37,8 @@ class InputSpec(StageConfig):
         zero motion stays zero). By none: ``none``; ``fixed-bound`` (divided by `bounds`, cut off at -1 and 1). By
         statistics of the training side of each fold: ``train-standard`` (mean 0, standard deviation 1; see
         `merprep.training.normalising`). Of pictures: ``none`` (0 to 255); ``imagenet`` (0 to 1, then ImageNet's mean
-        and deviation of each colour); ``onset-difference`` (as ``imagenet``, less the clip's own onset picture).
+        and deviation of each colour); ``onset-difference`` (less the clip's own onset picture, in tens of grey
+        levels).
     bounds : dict of str to float
         For ``fixed-bound``, and only for it: the value of each channel that becomes 1, in the channel's unit (px for
         u and v, px/px for strain).

@@ -20,6 +20,8 @@ from merprep.training.recipe import Augmentation, Recipe
 # Of ImageNet's training pictures, red, green, blue, in units of full scale.
 _MEAN = (0.485, 0.456, 0.406)
 _DEVIATION = (0.229, 0.224, 0.225)
+# Grey levels: what a micro-expression changes, so that it is no small number beside a token's position.
+_SMALL_CHANGE = 10
 _GREY_MEAN, _GREY_DEVIATION = 0.449, 0.226
 
 
@@ -70,8 +72,7 @@ class Preparation:
         mean = pictures.new_tensor([_GREY_MEAN] if grey else _MEAN).view(shape)
         deviation = pictures.new_tensor([_GREY_DEVIATION] if grey else _DEVIATION).view(shape)
         if self.spec.normalisation == "onset-difference":
-            # The mean falls out of a difference.
-            return (pictures - pictures[:, :, -2:-1]) / (255 * deviation)
+            return (pictures - pictures[:, :, -2:-1]) / _SMALL_CHANGE
         return (pictures / 255 - mean) / deviation
 
 
