@@ -82,6 +82,7 @@ def flow_processes(
     progress.start("bench flow in processes", turns)
     best = dict.fromkeys(processes, (float("inf"), float("inf")))
     with ExitStack() as stack:
+        stack.callback(progress.finish)
         children = [stack.enter_context(_started(size)) for _ in range(max(processes))]
         for child in children:
             _told(child)
@@ -91,7 +92,6 @@ def flow_processes(
                 best[count] = (min(best[count][0], turn[0]), min(best[count][1], turn[1]))
             progress.advance()
         peaks = [_ended(child) for child in children]
-    progress.finish()
     one = best[processes[0]][0] / processes[0]
     return [
         FlowProcesses(
