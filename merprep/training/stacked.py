@@ -52,6 +52,7 @@ class StackedNetwork(nn.Module):
     def __init__(self, networks: Sequence[nn.Module], generators: Sequence[torch.Generator]) -> None:
         super().__init__()
         self.stack = Stack(len(networks), list(generators))
+        self.in_one = False
         self.network = copy.deepcopy(networks[0])
         self.places = _places(self.network)
         for name in self.places:
@@ -69,6 +70,7 @@ class StackedNetwork(nn.Module):
             How many of the B places of each network are true clips; empty where all are.
         """
         rows = x.shape[1]
+        self.stack.in_one = self.in_one or x.is_cuda
         self.stack.sizes = [] if all(size == rows for size in sizes) else list(sizes)
         flat = x.flatten(0, 1)
         if not x.is_cuda and flat.dim() == 4:

@@ -33,11 +33,14 @@ class Stack:
         Each network's own randomness.
     sizes : list of int
         True clips of each network in the present batch; empty where all places are true clips.
+    in_one : bool
+        Whether all networks go through each layer in one product, as a GPU likes it, or one after another.
     """
 
     networks: int
     generators: list[torch.Generator] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+    in_one: bool = False
 
     def true(self, rows: int) -> list[int]:
         """Return how many of `rows` places hold a true clip, for each network."""
@@ -100,7 +103,7 @@ class StackedConv2d(StackedLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (networks * B, in, H, W) to (networks * B, out, H', W')."""
-        return self.in_one(x) if x.is_cuda else self.one_by_one(x)
+        return self.in_one(x) if self.stack.in_one else self.one_by_one(x)
 
     def one_by_one(self, x: Tensor) -> Tensor:
         """Convolve network after network."""
@@ -139,7 +142,7 @@ class StackedBatchNorm2d(StackedLayer):
         """Map (networks * B, C, H, W) to the same shape; places without a true clip become 0 in training."""
         if self.training:
             self.num_batches_tracked += 1
-        return self.in_one(x) if x.is_cuda else self.one_by_one(x)
+        return self.in_one(x) if self.stack.in_one else self.one_by_one(x)
 
     def one_by_one(self, x: Tensor) -> Tensor:
         """Normalise network after network."""

@@ -20,7 +20,7 @@ class StackedPooledConv(StackedConv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (networks * B, in, H, W) to (networks * B, out, H' // 2, W' // 2)."""
-        if x.is_cuda:
+        if self.stack.in_one:
             return functional.max_pool2d(self.in_one(x), 2)
         found = _ConvPool.apply(x, self.weight, self.bias, self.padding)  # type: ignore[no-untyped-call]
         return cast("Tensor", found)

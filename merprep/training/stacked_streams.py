@@ -33,7 +33,7 @@ class StackedStreams(StackedLayer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (networks * B, C, 28, 28) to (networks * B, filters, 10, 10)."""
-        if x.is_cuda or not self.training:
+        if self.stack.in_one or not self.training:
             normed = self.norm(functional.relu(self.conv(x)))
             return functional.max_pool2d(normed, _POOL, stride=_POOL, padding=1)
         self.norm.num_batches_tracked += 1

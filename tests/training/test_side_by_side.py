@@ -235,3 +235,29 @@ def test_streams_that_stay_in_the_cache_are_the_streams_where_a_scale_falls_too(
         together.give_back(number, streams)
         for name, values in plain[number].state_dict().items():
             assert torch.allclose(streams.state_dict()[name].double(), values.double(), atol=1e-9), name
+
+
+@pytest.mark.usefixtures("doubles")
+@pytest.mark.parametrize("model", sorted(SMALL))
+def test_in_one_product_as_on_a_gpu_and_one_after_another_are_the_same(model: str) -> None:
+    images = torch.randn(2, 6, 2 if model == "off-apexnet" else 3, 28, 28)
+    found = []
+    for in_one in (False, True):
+        generators = [torch.Generator().manual_seed(number) for number in (5, 6)]
+        stacked = StackedNetwork([_network(model, 0), _network(model, 1)], generators)
+        stacked.in_one = in_one
+        logits = stacked(images, [6, 4])
+        torch.autograd.backward(logits[0].square().sum() + logits[1, :4].square().sum())
+        trained = [parameter.grad for parameter in stacked.parameters()]
+        found.append([logits[0], logits[1, :4], *trained, *stacked.buffers(), stacked.eval()(images)])
+    for one, other in zip(*found, strict=True):
+        assert one is other is None or torch.allclose(one.double(), other.double(), atol=1e-8)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
+def test_a_gpu_gives_the_scores_of_a_cpu(make_features: Maker, tmp_path: Path) -> None:
+    settings = {"model": "flow-cnn", "epochs": 20}
+    on_cpu, on_gpu = (
+        train(make_features(), run_folder=tmp_path / name, device=name, **settings).full for name in ("cpu", "cuda")
+    )
+    assert on_gpu["uf1"] == pytest.approx(on_cpu["uf1"], abs=0.15)
