@@ -138,10 +138,10 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
     needed = count * sum(array.nbytes for array in first[1].arrays().values())
     with written_whole(path, needed=needed) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
-        _create_datasets(file, header, first[1], count)
+        datasets = _create_datasets(file, header, first[1], count)
         clips: list[tuple[Clip, str]] = []
         for index, (clip, features) in enumerate(_chain(first, stream)):
-            _write_row(file, index, clip, features)
+            _write_row(datasets, index, clip, features)
             clips.append((clip, features.digest))
             check()
         if len(clips) != count:
@@ -156,7 +156,10 @@ def _chain(
     yield from rest
 
 
-def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatures, count: int) -> None:
+def _create_datasets(
+    file: h5py.File, header: FeatureHeader, example: ClipFeatures, count: int
+) -> dict[str, h5py.Dataset]:
+    """Make the datasets, and return them by the names that `ClipFeatures.arrays` gives (to look one up takes long)."""
     features = _create(file, "features", example.features, count)
     features.attrs["channels"] = list(header.channels)
     features.attrs["units"] = list(header.units)
@@ -173,6 +176,7 @@ def _create_datasets(file: h5py.File, header: FeatureHeader, example: ClipFeatur
         head.attrs["meaning"] = (
             "second = head[:, :2] @ first + head[:, 2], (x, y) in pixels of the flow; the frames of `pair` in config"
         )
+    return {name: file[name] for name in example.arrays()}
 
 
 def _create(file: h5py.File, name: str, example: NDArray[Any], count: int, dtype: str = "f4") -> h5py.Dataset:
@@ -188,17 +192,17 @@ def _create(file: h5py.File, name: str, example: NDArray[Any], count: int, dtype
     )
 
 
-def _write_row(file: h5py.File, index: int, clip: Clip, features: ClipFeatures) -> None:
+def _write_row(datasets: Mapping[str, h5py.Dataset], index: int, clip: Clip, features: ClipFeatures) -> None:
     arrays = features.arrays()
     for name, array in arrays.items():
-        if name not in file or file[name].shape[1:] != array.shape:
+        if name not in datasets or datasets[name].shape[1:] != array.shape:
             raise StoreError(
                 "The clips of one feature file must have one shape",
                 where=f"{clip.id}, {name}",
-                expected=str(file[name].shape[1:]) if name in file else "not present",
+                expected=str(datasets[name].shape[1:]) if name in datasets else "not present",
                 found=str(array.shape),
             )
-        file[name][index] = array
+        datasets[name][index] = array
 
 
 class FeatureFile(ClipFile):

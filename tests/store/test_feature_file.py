@@ -57,7 +57,7 @@ def test_the_motion_of_the_head_is_kept_exactly_and_absent_where_none_was_remove
     with open_features(tmp_path / "moved.h5") as file:
         np.testing.assert_array_equal(file.head, [0 * head, head, 2 * head])
         np.testing.assert_array_equal(file.row(2).head, 2 * head)
-        assert "onset" in file.head.attrs["meaning"]
+        assert "first" in file.head.attrs["meaning"]
     with open_features(tmp_path / "still.h5") as file:
         assert file.head is None
         assert file.row(2).head is None
