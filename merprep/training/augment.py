@@ -21,6 +21,12 @@ from merprep.training.recipe import Augmentation
 
 # The mosaic as published is the face transposed: its halves are not left and right.
 _UNMIRRORABLE = ("htnet-published",)
+# Channels that a mirrored face only moves, u apart, whose sign turns; and those that a turned one does.
+_MIRRORED = frozenset(
+    ("u", "v", "strain", "magnitude", "divergence", "strain_xx", "strain_yy", "strain-swapped-axes",
+     "strain-without-shear")
+)  # fmt: skip
+_TURNED = frozenset(("u", "v", "strain", "magnitude", "divergence", "curl"))
 # Flow whose channels were each stretched from smallest to largest: the middle stands for no motion.
 _MIDDLES = {"minmax-255": 127.5}
 
@@ -88,6 +94,14 @@ def check_augmentation(augmentation: Augmentation, spec: InputSpec) -> None:
         )
     if spec.is_picture:
         return
+    for asked, name, known in ((augmentation.flip, "flip", _MIRRORED), (augmentation.rotation, "rotation", _TURNED)):
+        unknown = [channel for channel in spec.channels if channel not in known]
+        if asked and unknown:
+            raise ModelError(
+                f"There is no rule for what {name} does to the channel {', '.join(map(repr, unknown))}",
+                expected=", ".join(sorted(known)),
+                mend=f"set {name} to 0, or leave the channel out",
+            )
     if augmentation.rotation and spec.region_set is not None:
         raise ModelError(
             "Turning is not defined for a mosaic, whose quarters do not turn around one centre",

@@ -121,3 +121,13 @@ def test_flips_and_shifts_drawn_together_are_one_after_the_other() -> None:
     # First mirrored, then shifted.
     both = changed(images, drawn, Augmentation(), mirror)
     assert torch.equal(both, changed(flipped, Drawn(shift=drawn.shift), Augmentation(), mirror))
+
+
+@pytest.mark.parametrize(
+    ("change", "channel"), [("flip", "curl"), ("flip", "orientation"), ("rotation", "strain_xy"), ("rotation", "mine")]
+)
+def test_a_channel_whose_rule_is_not_known_is_not_augmented(change: str, channel: str) -> None:
+    spec = InputSpec(channels=("u", "v", channel))
+    with pytest.raises(ModelError, match=f"no rule for what {change}"):
+        check_augmentation(Augmentation(**{change: 0.5}), spec)
+    check_augmentation(Augmentation(shift=2, noise=0.1), spec)
