@@ -18,6 +18,7 @@ from merprep.errors import TrainingError
 from merprep.models.presets import Preset
 from merprep.store.features import open_features
 from merprep.store.workspace import written_whole
+from merprep.training.folds import seed_of
 from merprep.training.job import Clips, Plan, train_network
 from merprep.training.normalising import Normaliser, fit_normalising
 
@@ -98,8 +99,17 @@ def _tensors(plan: Plan, clips: Clips, everybody: NDArray[np.int64], seed: int) 
     if plan.recipe is None:
         kept = {"images": np.ascontiguousarray(clips.images), "labels": np.ascontiguousarray(clips.labels)}
         return {name: torch.from_numpy(values) for name, values in kept.items()}
-    network, _ = train_network(plan, plan.recipe, clips, everybody, seed)
-    return {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    found = {}
+    for member in range(plan.recipe.members):
+        number = seed if member == 0 else seed_of(seed, f"everybody/member {member}")
+        network, _ = train_network(plan, plan.recipe, clips, everybody, number)
+        found |= {f"{prefix_of(member)}{name}": tensor for name, tensor in network.state_dict().items()}
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
+
+
+def prefix_of(member: int) -> str:
+    """Return what stands before the names of a network's tensors, of several that are averaged; the first has none."""
+    return f"member {member}/" if member else ""
 
 
 def origin_of(features: str | Path, preset: Preset) -> dict[str, Any]:

@@ -146,6 +146,17 @@ def seed_of(seed: int, fold: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{fold}".encode()).digest()[:7], "big")
 
 
+def member_seeds(seed: int, fold: str, members: int) -> list[int]:
+    """Return what seeds each network of a fold whose predictions are averaged; the first is that of a single one.
+
+    Examples
+    --------
+    >>> member_seeds(0, "casme2:1", 3)[0] == seed_of(0, "casme2:1")
+    True
+    """
+    return [seed_of(seed, fold if member == 0 else f"{fold}/member {member}") for member in range(members)]
+
+
 def rare_class_notes(folds: Sequence[Fold], labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
     """Say which classes are missing from training sides; raise where a side has one class only.
 

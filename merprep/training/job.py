@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from merprep.models.presets import Preset
 from merprep.training.augment import Mirror
 from merprep.training.baselines import baseline
 from merprep.training.fit import Observer, fit, memory_told, probabilities
-from merprep.training.folds import Fold, FoldResult, Predictions, seed_of
+from merprep.training.folds import Fold, FoldResult, Predictions, member_seeds, seed_of
 from merprep.training.normalising import normalised
 from merprep.training.preparing import attach, on_maps, seen_at_once
 from merprep.training.recipe import Recipe
@@ -135,13 +136,19 @@ def _network(plan: Plan, recipe: Recipe, fold: Fold, seed: int, clips: Clips) ->
     train, inner = sides_of(plan, fold, seed, clips)
     clips = replace(clips, images=normalised(plan.preset.input, clips.images, train))
     watched = torch.from_numpy(clips.images[np.concatenate([fold.test, inner])]).to(plan.device)
-    history: list[NDArray[np.float32]] = []
+    losses, histories = [], []
+    for own in member_seeds(seed, fold.name, recipe.members):
+        history: list[NDArray[np.float32]] = []
+        observe = partial(_looked_at, watched=watched, at_once=seen_at_once(plan.preset.input), history=history)
+        losses.append(train_network(plan, recipe, clips, train, own, observe)[1])
+        histories.append(np.stack(history))
+    return float(np.mean(losses)), *chosen_epochs(plan, fold, inner, np.mean(histories, axis=0), clips)
 
-    def observe(_: int, network: nn.Module) -> None:
-        history.append(probabilities(network, watched, seen_at_once(plan.preset.input)).numpy())
 
-    loss = train_network(plan, recipe, clips, train, seed_of(seed, fold.name), observe)[1]
-    return loss, *chosen_epochs(plan, fold, inner, np.stack(history), clips)
+def _looked_at(
+    _: int, network: nn.Module, *, watched: torch.Tensor, at_once: int, history: list[NDArray[np.float32]]
+) -> None:
+    history.append(probabilities(network, watched, at_once).numpy())
 
 
 def sides_of(plan: Plan, fold: Fold, seed: int, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -17,7 +17,7 @@ from merprep.records import Clip
 from merprep.training.baselines import baseline
 from merprep.training.dataset import labelling_of
 from merprep.training.device import resolve_device
-from merprep.training.final import FinalModel, origin_of, read_final
+from merprep.training.final import FinalModel, origin_of, prefix_of, read_final
 from merprep.training.fit import probabilities
 from merprep.training.preparing import attach, seen_at_once
 from merprep.training.sources import open_source, readable
@@ -155,19 +155,22 @@ def _chances(model: FinalModel, images: NDArray[Any], device: str) -> NDArray[np
             seed=0,
             settings=model.preset.architecture,
         )
-    network = _network(model).to(device)
-    # Frames that are drawn at random are the same ones each time.
-    with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
-        torch.manual_seed(0)
-        seen = torch.from_numpy(images).to(device)
-        found = probabilities(network, seen, seen_at_once(model.preset.input)).numpy()
-    return cast("NDArray[np.float64]", found.astype(np.float64))
+    seen, at_once = torch.from_numpy(images).to(device), seen_at_once(model.preset.input)
+    found = []
+    for member in range(int(model.preset.recipe.get("members", 1))):
+        network = _network(model, prefix_of(member)).to(device)
+        # Frames that are drawn at random are the same ones each time.
+        with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
+            torch.manual_seed(0)
+            found.append(probabilities(network, seen, at_once).numpy().astype(np.float64))
+    return cast("NDArray[np.float64]", np.mean(found, axis=0))
 
 
-def _network(model: FinalModel) -> Any:
+def _network(model: FinalModel, prefix: str) -> Any:
     network = attach(build_preset(model.preset, len(model.classes)), model.preset.input)
+    own = {name.removeprefix(prefix): value for name, value in model.tensors.items() if name.startswith(prefix)}
     try:
-        network.load_state_dict(model.tensors)
+        network.load_state_dict(own if prefix else {name: value for name, value in own.items() if "/" not in name})
     except RuntimeError as error:
         raise TrainingError(
             "The final network's weights are not those of its configuration", found=str(error).splitlines()[-1].strip()

@@ -14,7 +14,7 @@ from torch import Tensor
 from merprep.models import build_preset
 from merprep.training.augment import Mirror
 from merprep.training.device import SMALL
-from merprep.training.folds import Fold, FoldResult, seed_of
+from merprep.training.folds import Fold, FoldResult, member_seeds
 from merprep.training.job import Clips, Plan, chosen_epochs, sides_of, threads_set, trouble_told
 from merprep.training.normalising import normalised
 from merprep.training.recipe import Recipe
@@ -72,7 +72,7 @@ def groups_of(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[list[Task
     found = []
     for shape in sorted(alike):
         ordered = [task for _, task in sorted(alike[shape], key=lambda pair: (pair[1][1], pair[0]))]
-        count = -(-len(ordered) // plan.stack)
+        count = -(-len(ordered) // max(1, plan.stack // plan.recipe.members))
         found += [ordered[len(ordered) * k // count : len(ordered) * (k + 1) // count] for k in range(count)]
     # Seed after seed, so that a run that is interrupted has whole seeds first.
     return sorted(found, key=lambda group: group[0][1])
@@ -107,17 +107,19 @@ def _trained(
     sides: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]],
     clips: Clips,
 ) -> tuple[list[float], list[NDArray[np.float32]]]:
-    given, watched, counts = [], [], []
+    given, watched, counts, seeds = [], [], [], []
     for (fold, seed, _), (train, inner) in zip(tasks, sides, strict=True):
-        images = torch.from_numpy(normalised(plan.preset.input, clips.images, train))
+        images = torch.from_numpy(normalised(plan.preset.input, clips.images, train)).to(plan.device)
         labels = torch.from_numpy(clips.labels[train]).to(plan.device)
-        generator = torch.Generator(plan.device).manual_seed(seed_of(seed, fold.name))
-        given.append(Side(images[train].to(plan.device), labels, generator, fold.name))
-        watched.append(images[np.concatenate([fold.test, inner])].to(plan.device))
-        counts.append(len(watched[-1]))
+        own, seen_by = images[train], images[np.concatenate([fold.test, inner])]
+        for number in member_seeds(seed, fold.name, recipe.members):
+            given.append(Side(own, labels, torch.Generator(plan.device).manual_seed(number), fold.name))
+            watched.append(seen_by)
+            counts.append(len(seen_by))
+            seeds.append(number)
     seen = padded(torch.cat(watched), counts, 0, -(-max(counts) // _LOT) * _LOT)
     history: list[NDArray[np.float32]] = []
-    networks = [_built(plan, seed_of(seed, fold.name)) for fold, seed, _ in tasks]
+    networks = [_built(plan, number) for number in seeds]
     # Layers are born with numbers from the caller's generator, before those of the networks replace them.
     with torch.random.fork_rng(devices=[]):
         losses = fit_stacked(
@@ -126,11 +128,14 @@ def _trained(
             recipe,
             n_classes=plan.n_classes,
             mirror=Mirror.of(plan.preset.input),
-            dropout=[dropout_generator(plan.device, seed_of(seed, fold.name)) for fold, seed, _ in tasks],
+            dropout=[dropout_generator(plan.device, number) for number in seeds],
             observe=lambda _, stacked: history.append(_probabilities(stacked, seen).numpy()),
         )
+    # (epochs, folds, members, clips, classes)
     whole = np.stack(history)
-    return losses, [whole[:, number, :count] for number, count in enumerate(counts)]
+    whole = whole.reshape(len(whole), len(tasks), recipe.members, *whole.shape[2:]).mean(axis=2)
+    mean_losses = np.reshape(losses, (len(tasks), recipe.members)).mean(axis=1).tolist()
+    return mean_losses, [whole[:, number, :count] for number, count in enumerate(counts[:: recipe.members])]
 
 
 def _built(plan: Plan, seed: int) -> torch.nn.Module:
