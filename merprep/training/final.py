@@ -99,7 +99,7 @@ def _tensors(plan: Plan, clips: Clips, everybody: NDArray[np.int64], seed: int) 
     if plan.recipe is None:
         kept = {"images": np.ascontiguousarray(clips.images), "labels": np.ascontiguousarray(clips.labels)}
         return {name: torch.from_numpy(values) for name, values in kept.items()}
-    found = {}
+    found: dict[str, Any] = {}
     for member in range(plan.recipe.members):
         number = seed if member == 0 else seed_of(seed, f"everybody/member {member}")
         network, _ = train_network(plan, plan.recipe, clips, everybody, number)
