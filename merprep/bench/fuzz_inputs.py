@@ -39,7 +39,7 @@ def kinds() -> dict[str, Kind]:
     Examples
     --------
     >>> sorted(kinds())[:3]
-    ['aligned faces', 'coding sheet', 'configuration']
+    ['aligned faces', 'coding sheet', 'coding sheet as text']
     """
     found = [
         Kind("image", _images, _read_image),
