@@ -20,7 +20,7 @@ from merprep.training import FeatureDataset, train, train_units
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
-    """Six people of two databases; AU 4 moves the upper half one way, AU 12 the lower half another; AU 20 is one person's."""
+    """Six people of two databases; AU 4 moves the upper half, AU 12 the lower half, AU 20 is one person's."""
     rng = np.random.default_rng(0)
     rows = []
     for number in range(6):

@@ -12,6 +12,7 @@ import pytest
 from merprep.models import preset
 from merprep.training import TrainResult, predict, train
 
+
 @pytest.fixture
 def features(make_features: Callable[..., Path]) -> Path:
     return make_features()
