@@ -17,7 +17,7 @@ from merprep.faces.config import AlignConfig
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.align_clip import AlignTask, Frames, align_clip, align_task, held_frames, scheme_in_use
-from merprep.stages.aligned_rows import FinishedFaces, gather
+from merprep.stages.aligned_rows import finished_faces, gather
 from merprep.stages.changed import changes_since_ingest
 from merprep.stages.runner import KEPT, run_clips
 from merprep.stages.writing import one_writer
@@ -122,7 +122,7 @@ def align(
     if done:
         inputs = {"manifest": Manifest(tuple(done)).digest()}
         header = AlignedHeader(settings.model_dump(mode="json"), scheme_in_use(settings), inputs)
-        gather(FinishedFaces(final, kept, parts, digests, "merprep align"), header, done)
+        gather(finished_faces(final, kept, parts, digests, "merprep align"), header, done)
     outcomes = _remarked(final, outcomes) if done else outcomes
     _note_in_manifest(workspace, manifest, outcomes)
     report = StageReport(

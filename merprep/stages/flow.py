@@ -36,7 +36,7 @@ from merprep.flow.devices import device_name
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.ahead import FieldsAhead
-from merprep.stages.feature_rows import FinishedFeatures, gather
+from merprep.stages.feature_rows import finished_features, gather
 from merprep.stages.fields import ClipField, field_of, fields_ahead, seen_at
 from merprep.stages.key_frames import ends, key_frames
 from merprep.stages.regions import region_sets
@@ -135,7 +135,7 @@ def flow(
         raise _nothing(final, outcomes)
     header = _header(settings, faces.path, done, device_name(used))
     digests = {name: task.digest for name, task in tasks.items()}
-    gather(FinishedFeatures(final, kept, parts, digests), header, done)
+    gather(finished_features(final, kept, parts, digests), header, done)
     report = StageReport(
         "flow",
         tuple(_noted(clip, outcomes[clip.id], settings) for clip in faces.clips),

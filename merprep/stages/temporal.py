@@ -17,7 +17,7 @@ from merprep.errors import UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, FrameSet, Outcome, StageReport
 from merprep.stages.align import align
-from merprep.stages.aligned_rows import FinishedFaces, gather
+from merprep.stages.aligned_rows import finished_faces, gather
 from merprep.stages.runner import SkipClip, one_line, run_clips
 from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
@@ -111,7 +111,7 @@ def temporal(
     if done:
         inputs = {"aligned": config.align.config_id(), "manifest": Manifest(tuple(done)).digest()}
         header = AlignedHeader(config.model_dump(mode="json"), scheme, inputs)
-        gather(FinishedFaces(final, kept, parts, digests, "merprep temporal"), header, done)
+        gather(finished_faces(final, kept, parts, digests, "merprep temporal"), header, done)
     report = StageReport(
         "temporal",
         tuple(outcomes[clip.id] for clip in clips),
