@@ -26,7 +26,7 @@ _COMMON: dict[str, tuple[Any, Any]] = {
     "debug": (Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")], False),
 }
 # Commands that write to a workspace; the others need not wait for anybody.
-_WRITERS = ("demo", "ingest", "htnet_features", "align", "spot", "flow", "train", "merge", "clean", "run")
+_WRITERS = ("demo", "ingest", "htnet_features", "align", "spot", "temporal", "flow", "train", "merge", "clean", "run")
 _WAIT = Annotated[bool, typer.Option("--wait", help="Wait while another merprep writes here, instead of refusing.")]
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from merprep.cli.cluster import Distributed, Scheduler
 from merprep.cli.output import Output
 
 
@@ -29,6 +30,8 @@ def spot(
     least_confidence: Annotated[float, typer.Option(min=0, max=1, help="Below it the midpoint is kept.")] = 0.5,
     mask_eyes: Annotated[bool, typer.Option(help="Leave the eyes out, so that a blink is no apex.")] = True,
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+    distributed: Distributed = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Find the apex of clips that have only a midpoint, and write it into the manifest as `spotted`.
 
@@ -37,12 +40,16 @@ def spot(
     Example: merprep spot smic
     """
     from merprep import stages
+    from merprep.engines import open_engine
     from merprep.temporal import SpotConfig
 
     align = {"backend": backend, "landmarks": str(landmarks or ""), "size": SpotConfig().align.size}
     values = {"align": align, "method": method.value, "least_confidence": least_confidence, "mask_eyes": mask_eyes}
     config = SpotConfig.read(values, where="merprep spot")
-    report = stages.spot(out.workspace, config, databases=database or None, jobs=jobs, progress=out.progress())
+    with open_engine(distributed, scheduler, jobs=jobs) as workers:
+        report = stages.spot(
+            out.workspace, config, databases=database or None, jobs=jobs, progress=out.progress(), workers=workers
+        )
     out.stage(report, then="merprep flow")
     out.document({"counts": report.counts(), "skipped": report.reasons("skipped"), "failed": report.reasons("failed"),
                   "outputs": list(report.outputs)})  # fmt: skip

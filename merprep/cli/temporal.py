@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from merprep.cli.cluster import Distributed, Scheduler
 from merprep.cli.output import Output
 from merprep.errors import UsageError
 
@@ -25,6 +26,8 @@ def temporal(
     span: Annotated[str, typer.Option(help="onset-offset, onset-apex or all frames.")] = "onset-offset",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+    distributed: Distributed = None,
+    scheduler: Scheduler = None,
 ) -> None:
     """Interpolate, sample or magnify the frames of every aligned clip, into another file of aligned faces.
 
@@ -34,6 +37,7 @@ def temporal(
     Example: merprep temporal --length 16
     """
     from merprep import stages
+    from merprep.engines import open_engine
     from merprep.stages.temporal import temporal_path
     from merprep.temporal import TemporalConfig
 
@@ -42,7 +46,10 @@ def temporal(
         low, high = _band(band)
         values["magnify"] = {"factor": magnify, "low": low, "high": high, "wavelength": wavelength, "fps": fps}
     config = TemporalConfig.read(values, where="merprep temporal")
-    report = stages.temporal(out.workspace, config, jobs=jobs, device=device, progress=out.progress())
+    with open_engine(distributed, scheduler, jobs=jobs) as workers:
+        report = stages.temporal(
+            out.workspace, config, jobs=jobs, device=device, progress=out.progress(), workers=workers
+        )
     out.stage(report, then=f"merprep flow --temporal {config.config_id()}")
     out.document({"id": config.config_id(), "file": str(temporal_path(out.workspace, config)),
                   "counts": report.counts(), "skipped": report.reasons("skipped"),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from merprep.store.parts import Arrays, Parts
 from merprep.store.provenance import versions
 from merprep.store.workspace import Workspace, written_whole
 from merprep.temporal.config import SpotConfig
+
+if TYPE_CHECKING:
+    from merprep.engines import Engine
 
 _NOTE = "spot: "
 _LEAST_FRAMES = 3
@@ -45,6 +48,7 @@ def spot(
     databases: Sequence[str] | None = None,
     jobs: int | None = None,
     progress: Progress | None = None,
+    workers: Engine | None = None,
 ) -> StageReport:
     """Find the apex of every clip that was annotated without one, and write it into the manifest.
 
@@ -64,6 +68,8 @@ def spot(
     jobs : int, optional
         Worker processes; None takes one a core, or fewer where there are few clips.
     progress : Progress, optional
+    workers : Engine, optional
+        As for `align`.
 
     Returns
     -------
@@ -84,6 +90,7 @@ def spot(
     >>> report = spot(Workspace("study"), SpotConfig(method="flow"))  # doctest: +SKIP
     """
     started = time.perf_counter()
+    workspace = workspace if workers is None else workspace.anywhere()
     settings = config or SpotConfig()
     manifest = read_manifest(workspace)
     clips = _chosen(manifest, databases)
@@ -95,7 +102,7 @@ def spot(
     parts = Parts(workspace.folder / "spotted" / f"spot-{settings.config_id()}.parts")
     digests = {clip.id: _digest(clip, roots[clip.database]) for clip in possible}
     work = partial(_spot_clip, roots=roots, config=settings)
-    computed = run_clips("spot", possible, work, parts, digests, jobs=jobs, progress=progress)
+    computed = run_clips("spot", possible, work, parts, digests, jobs=jobs, progress=progress, workers=workers)
     found = {clip.id: _load(parts, clip.id, digests) for clip in possible if computed[clip.id].state == "done"}
     outcomes = {clip.id: _settled(clip, reasons, computed, found, settings) for clip in clips}
     _into_manifest(workspace, manifest, settings, outcomes, found)

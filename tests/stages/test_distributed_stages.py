@@ -1,4 +1,4 @@
-"""Flow on a cluster of two worker processes, one of which is killed midway: the file is the single process's."""
+"""Stages on a cluster of two worker processes, one of which is killed midway: the files are the single process's."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import shutil
 import signal
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from merprep.engines import open_engine
-from merprep.stages import flow, ingest
+from merprep.bench.same import differences
+from merprep.engines import Engine, open_engine
+from merprep.faces import AlignConfig
+from merprep.stages import flow, ingest, spot
+from merprep.stages.temporal import temporal
 from merprep.store import Workspace
 from merprep.synthetic import write_database
+from merprep.temporal import SpotConfig, TemporalConfig
 
 pytestmark = [
     pytest.mark.slow,
@@ -88,3 +93,35 @@ def test_a_worker_killed_midway_changes_no_byte_of_any_dataset(tmp_path: Path, n
     same_datasets(alone.folder / "aligned" / faces.name, faces)
     assert not list(spread.folder.rglob("*.parts"))
     assert alone.manifest_path.read_bytes() == spread.manifest_path.read_bytes()
+
+
+def _spot(workspace: Workspace, workers: Engine | None) -> dict[str, int]:
+    config = SpotConfig(align=AlignConfig(size=64), steady=False)
+    return spot(workspace, config, jobs=1, workers=workers).counts()
+
+
+def _temporal(workspace: Workspace, workers: Engine | None) -> dict[str, int]:
+    config = TemporalConfig(align=AlignConfig(size=64), length=24)
+    return temporal(workspace, config, jobs=1, workers=workers).counts()
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+@pytest.mark.parametrize(("stage", "room"), [(_spot, "spotted"), (_temporal, "aligned")], ids=["spot", "temporal"])
+def test_spotted_and_interpolated_clips_are_those_of_one_process_whoever_dies(
+    tmp_path: Path, name: str, stage: Callable[[Workspace, Engine | None], dict[str, int]], room: str
+) -> None:
+    pytest.importorskip("distributed" if name == "dask" else "ray")
+    write_database("smic", tmp_path / "raw", subjects=3, clips_per_class=2, frame_size=(240, 200), n_frames=12)
+    alone, spread = Workspace(tmp_path / "alone"), Workspace(tmp_path / "spread")
+    for workspace in (alone, spread):
+        ingest(workspace, "smic", tmp_path / "raw")
+    counts = stage(alone, None)
+    assert counts["done"] + counts["skipped"] == counts["in"] > 12
+    killer = Killer(spread, room)
+    with open_engine(name, jobs=2) as workers:
+        killer.start()
+        assert stage(spread, workers) == counts
+    killer.wanted = False
+    killer.join()
+    assert killer.killed
+    assert differences(alone.folder, spread.folder) == []
