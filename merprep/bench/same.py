@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 # What differs from run to run by its nature.
 _TIMES = ("seconds", "ended")
 _JOURNALS = ("journal.jsonl",)
+_MADE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC")
 
 
 def differences(one: Path, other: Path) -> list[str]:
     """Return what differs between two folders, a line each; hidden files count.
 
-    HDF5 files are compared dataset by dataset, JSON without its times, all other files byte by byte. A journal has a
-    line for each run that ended, so only its being there counts.
+    HDF5 files are compared dataset by dataset, JSON and pages without their times, all other files byte by byte. A
+    journal has a line for each run that ended, so only its being there counts.
 
     Examples
     --------
@@ -38,6 +40,9 @@ def _of_file(name: str, *roots: Path) -> list[str]:
         return []
     if one.suffix == ".h5":
         return _of_hdf5(one, other)
+    if one.suffix == ".html":
+        pages = [_MADE.sub("", (root / name).read_text(encoding="utf-8")) for root in roots]
+        return [] if pages[0] == pages[1] else ["another page"]
     if one.suffix == ".json":
         values = [_json(root / name, root) for root in roots]
         return [] if values[0] == values[1] else ["other JSON values"]

@@ -107,8 +107,22 @@ def _row(stage: str, clips: int, measured: dict[str, float], before: Sequence[Sc
     return ScaleRow(stage, clips, measured["seconds"], each, measured["peak_mb"], *ratios)
 
 
-def write_tiny(root: Path, count: int, *, side: int = _SIDE, subjects: int = _SUBJECTS, seed: int = 0) -> Path:
+def write_tiny(
+    root: Path, count: int, *, side: int = _SIDE, subjects: int = _SUBJECTS, seed: int = 0, annotated: int = 1
+) -> Path:
     """Lay out clips of three small pictures each, their coding sheet and their landmarks.
+
+    Parameters
+    ----------
+    root : Path
+    count : int
+    side : int
+        Of the pictures, px.
+    subjects : int
+    seed : int
+        Of the pictures.
+    annotated : int
+        Every clip of this many has an apex in the sheet.
 
     Returns
     -------
@@ -130,7 +144,8 @@ def write_tiny(root: Path, count: int, *, side: int = _SIDE, subjects: int = _SU
         for number in range(count):
             subject, clip = f"{1 + number % subjects:02d}", f"EP{1 + number % 19:02d}_{number:06d}"
             emotion = ("happiness", "disgust", "surprise")[number // subjects % 3]
-            rows.writerow([subject, clip, _ONSET, _APEX, _OFFSET, "12", emotion])
+            apex = "/" if number % annotated else _APEX
+            rows.writerow([subject, clip, _ONSET, apex, _OFFSET, "12", emotion])
             points.writerow([f"casme2/sub{subject}/{clip}", *scaled])
             _link(frames / f"sub{subject}" / clip, pictures, number)
     return root / "landmarks.csv"

@@ -15,7 +15,9 @@ from typing import Any
 from merprep.errors import MerprepError, UsageError
 from merprep.progress import Progress, Silent
 
-STAGES = ("ingest", "align", "flow", "train", "import")
+STAGES = (
+    "ingest", "align", "flow", "train", "import", "spot", "temporal", "shard", "merge", "export", "predict", "report",
+)  # fmt: skip
 _KEPT = 2048  # characters of a failed process' last words
 
 
@@ -72,11 +74,11 @@ def stress(
     clips : int
         Of the small database that is used.
     stages : sequence of str
-        Of ``ingest, align, flow, train, import``.
+        Of `STAGES`: ``shard`` computes the flow of two shards; ``export`` writes every form there is.
     seed : int
         Of the instants.
     jobs : int
-        Worker processes of align, flow and train.
+        Worker processes of those stages that have any.
     folder : Path, optional
         Where it happens; a temporary folder where None.
 

@@ -24,7 +24,6 @@ def predict(
     Example: merprep predict study/runs/htnet-sanity-1a2b3c4d new/features/flow-3f9a12c4.h5 --out new.csv
     """
     from merprep import training
-    from merprep.store import written_whole
 
     table = training.predict(run, features, device=device)
     counts = table["prediction"].value_counts()
@@ -35,9 +34,7 @@ def predict(
         rows = [(name, s.n, f"{s.uf1:.3f}", f"{s.uar:.3f}", f"{s.accuracy:.3f}") for name, s in found.items()]
         out.table("of people whom the model has not seen", ("", "clips", "UF1", "UAR", "accuracy"), rows)
     if out_file is not None:
-        with written_whole(out_file) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
-        out.say(f"wrote {out_file}")
+        out.say(f"wrote {training.write_predictions(table, out_file)}")
     for note in table.attrs["notes"]:
         out.say(note)
     records = table.astype(object).where(table.notna(), None).to_dict("records")

@@ -16,6 +16,7 @@ from merprep.report.blocks import Section, shown, slug
 from merprep.report.sections import SECTIONS
 from merprep.report.study import read_study
 from merprep.store import Workspace, written_whole
+from merprep.store.whole import sweep
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,6 +61,7 @@ def write_report(
     study = read_study(workspace, faces=faces, features=features)
     sections = [make(study) for make in SECTIONS]
     name = workspace.folder.resolve().name or "workspace"
+    sweep([target.parent])
     with written_whole(target) as temporary:
         temporary.write_text(render(sections, title=f"merprep report: {name}"), encoding="utf-8", newline="\n")
     return target

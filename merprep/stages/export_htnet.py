@@ -55,14 +55,9 @@ def write(labelled: Labelled, folder: Path) -> dict[str, str]:
     kept["name"] = [f"{subject}_{clip} .png" for subject, clip in zip(kept["subject"], kept["clip"], strict=True)]
     kept["fold"] = _fold_names(kept)
     _refuse_twins(kept)
-    maps = dict(_encoded(labelled, kept))
-    for name, image in maps.items():
-        _write_bytes(folder / MAPS_FOLDER / name, image)
-    for fold in kept["fold"].unique():
-        for row in kept.itertuples():
-            side = "u_test" if row.fold == fold else "u_train"
-            _write_bytes(folder / FOLDS_FOLDER / str(fold) / side / str(row.label) / str(row.name), maps[str(row.name)])
-    _write_list(kept, folder / CSV_NAME)
+    with written_whole(folder) as temporary:
+        _write_maps(labelled, kept, temporary)
+        _write_list(kept, temporary / CSV_NAME)
     left = labelled.table[labelled.table["label"] < 0]
     return dict(zip(left["id"], left["reason"], strict=True))
 
@@ -142,13 +137,18 @@ def to_levels(maps: NDArray[np.float32]) -> NDArray[np.uint8]:
     return levels
 
 
+def _write_maps(labelled: Labelled, kept: pd.DataFrame, folder: Path) -> None:
+    """Write every map once, and into the training or test side of every fold."""
+    for (name, image), row in zip(_encoded(labelled, kept), kept.itertuples(), strict=True):
+        _write_bytes(folder / MAPS_FOLDER / name, image)
+        for fold in kept["fold"].unique():
+            side = "u_test" if row.fold == fold else "u_train"
+            _write_bytes(folder / FOLDS_FOLDER / str(fold) / side / str(row.label) / name, image)
+
+
 def _write_bytes(path: Path, data: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as error:
-        mend = "free disk space, or choose another --out; then remove what was half-written"
-        raise StoreError(f"The map cannot be written: {error.strerror}", where=str(path), mend=mend) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
 
 
 def _write_list(kept: pd.DataFrame, path: Path) -> None:
@@ -163,5 +163,4 @@ def _write_list(kept: pd.DataFrame, path: Path) -> None:
             "sub_filename": "",
         }
     )
-    with written_whole(path) as temporary:
-        spreadsheet_table(table).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    spreadsheet_table(table).to_csv(path, index=False, lineterminator="\n", encoding="utf-8")

@@ -78,7 +78,11 @@ def write_npz(labelled: Labelled, path: Path) -> dict[str, str]:
     large = {"X": file.features, **{f"regions_{name}": data for name, data in file.regions.items()}}
     if file.landmarks is not None:
         large["landmarks"] = file.landmarks
-    with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    needed = sum(4 * data.size for data in large.values())
+    with (
+        written_whole(path, needed=needed) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive,
+    ):
         for name, array in small.items():
             with _member(archive, name) as stream:
                 np.lib.format.write_array(stream, array, allow_pickle=False)

@@ -13,6 +13,7 @@ from merprep.errors import UsageError
 from merprep.labels import LabelScheme, scheme
 from merprep.records import Outcome, StageReport
 from merprep.store import FeatureFile, open_features
+from merprep.store.whole import sweep
 
 if TYPE_CHECKING:
     from merprep.store import Workspace
@@ -92,6 +93,7 @@ def export(
     began = time.perf_counter()
     suffix = ".npz" if to == "npz" else ""
     target = Path(out) if out else workspace.folder / "exports" / f"{Path(features).stem}-{to}{suffix}"
+    sweep([target.parent, target])
     with open_features(features) as file:
         labelled = Labelled.of(file, scheme(scheme_name))
         writer = {"csv": export_tables.write_csv, "npz": export_tables.write_npz, "htnet-folders": export_htnet.write}

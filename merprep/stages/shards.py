@@ -22,6 +22,7 @@ from merprep.store.accounts import keep_account
 from merprep.store.locks import writing
 from merprep.store.manifest import Manifest, read_manifest, read_manifest_or_empty, write_manifest
 from merprep.store.schema import checked_version
+from merprep.store.whole import sweep
 from merprep.store.workspace import Workspace, written_whole
 
 SCHEMA_VERSION = 1
@@ -156,6 +157,7 @@ def _on_shard(
         )
     part = shard.workspace(whole)
     with writing(part.folder, f"{stage} of shard {shard.index}/{shard.count}"):
+        sweep(part.written_folders())  # the stage itself finds the folder held already
         _prepare(part, shard, manifest)
         names, report = work(part)
         _record(part, shard, manifest, names)

@@ -17,7 +17,7 @@ from merprep.errors import ImageError, UnknownNameError, UsageError
 from merprep.progress import Progress
 from merprep.records import Clip, Outcome, StageReport
 from merprep.stages.align_clip import stamp_of
-from merprep.stages.runner import SkipClip, run_clips
+from merprep.stages.runner import KEPT, SkipClip, run_clips
 from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
 from merprep.store.manifest import Manifest, read_manifest, write_manifest
@@ -268,7 +268,7 @@ def _write_account(
     rows = {
         clip.id: {
             "state": outcomes[clip.id].state,
-            "reason": outcomes[clip.id].reason,
+            "reason": outcomes[clip.id].reason.removesuffix(KEPT),  # whether it was interrupted is no result
             "apex": found[clip.id].apex if clip.id in found else None,
             "confidence": found[clip.id].confidence if clip.id in found else None,
             "midpoint": _midpoint(clip),

@@ -35,6 +35,7 @@ def written_whole(path: Path, *, durable: bool = True, needed: int = 0) -> Itera
 
     Readers never see a half-written file, and what was there before survives an error, a kill and, where `durable`, a
     power cut. The name tells which process it belongs to, so that `sweep` can remove it when that one was killed.
+    It may become a folder, too, with all that is in it; it then takes the place of an empty one at most.
 
     Parameters
     ----------
@@ -67,7 +68,7 @@ def written_whole(path: Path, *, durable: bool = True, needed: int = 0) -> Itera
         _check_room(path, needed)
         yield temporary
         if durable:
-            _to_disk(temporary)
+            _all_to_disk(temporary)
         _replace(temporary, path)
         if durable:
             _to_disk(path.parent)
@@ -113,13 +114,18 @@ def append_line(path: Path, line: str) -> None:
 
 def _remove(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     except OSError:  # on Windows, where a failed writer still has it open: the next run sweeps it away
         return
 
 
 def _replace(temporary: Path, path: Path) -> None:
     """Give the final name; Windows refuses while somebody has the old file open, so it is tried for some seconds."""
+    if temporary.is_dir() and path.is_dir():
+        path.rmdir()  # an empty one; only Linux would do that by itself
     for attempt in range(_BUSY_TRIES):
         try:
             temporary.replace(path)
@@ -129,6 +135,13 @@ def _replace(temporary: Path, path: Path) -> None:
             time.sleep(0.05 * 2**attempt)
         else:
             return
+
+
+def _all_to_disk(path: Path) -> None:
+    """Wait until a file, or a folder with all that is in it, has left the machine's memory."""
+    if path.is_dir() and hasattr(os, "sync"):
+        os.sync()  # one wait for thousands of files
+    _to_disk(path)
 
 
 def _to_disk(path: Path) -> None:
@@ -174,10 +187,7 @@ def _cannot_write(path: Path, temporary: Path, error: Exception, needed: int) ->
             mend="see that the folder may be written to, close programs that hold the file open, or choose another "
             "--workspace",
         )
-    try:
-        written = temporary.stat().st_size
-    except OSError:
-        written = 0
+    written = _written(temporary)
     free = free_bytes(path.parent)
     more = f"{size_text(needed)} for this file" if needed > written else f"more than {size_text(written)} for this file"
     return StoreError(
@@ -188,6 +198,16 @@ def _cannot_write(path: Path, temporary: Path, error: Exception, needed: int) ->
         mend="free room there and run the same command again: what was finished is kept, and what was there before "
         "is as it was",
     )
+
+
+def _written(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    try:
+        if not path.is_dir():
+            return path.stat().st_size
+        return sum(each.stat().st_size for each in path.rglob("*") if each.is_file())
+    except OSError:
+        return 0
 
 
 def size_text(count: int) -> str:

@@ -81,7 +81,8 @@ class Workspace:
         """Return the folders that stages write files to, those of waiting parts included."""
         rooms = [self.folder / name for name in ("aligned", "features", "spotted")]
         parts = [path for room in rooms for pattern in ("*.parts", "*.parts/*/") for path in room.glob(pattern)]
-        return [self.folder, self.reports, self.folder / "hashes", self.figures, *rooms, *parts]
+        exports = [self.folder / "exports", *(self.folder / "exports").glob("*-csv")]
+        return [self.folder, self.reports, self.folder / "hashes", self.figures, *exports, *rooms, *parts]
 
     def feature_files(self) -> list[Path]:
         """Return the feature files, the newest first."""

@@ -3,7 +3,7 @@
 from merprep.training.comparison import Comparison, compare_runs
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.final import FinalModel, read_final
-from merprep.training.predicting import predict, scores_of_new
+from merprep.training.predicting import predict, scores_of_new, write_predictions
 from merprep.training.recipe import Augmentation, Recipe
 from merprep.training.result import TrainResult
 from merprep.training.run import run_name, train
@@ -38,4 +38,5 @@ __all__ = [
     "scores_of_new",
     "train",
     "train_units",
+    "write_predictions",
 ]

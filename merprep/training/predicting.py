@@ -13,7 +13,9 @@ from merprep.errors import MerprepError, ModelError, TrainingError
 from merprep.evaluation import Scores
 from merprep.models import build_preset
 from merprep.models.presets import Preset
+from merprep.plain import for_spreadsheet
 from merprep.records import Clip
+from merprep.store.whole import sweep, written_whole
 from merprep.training.baselines import baseline
 from merprep.training.dataset import labelling_of
 from merprep.training.device import resolve_device
@@ -72,6 +74,22 @@ def predict(run_folder: str | Path, features: str | Path, *, device: str = "cpu"
             images = model.normaliser.apply(images)
         chances[rows] = _chances(model, images, chosen)
     return _table(model, clips, chances, lacks)
+
+
+def write_predictions(table: pd.DataFrame, path: str | Path) -> Path:
+    """Write what `predict` returned as CSV; no text in it is a formula to a spreadsheet.
+
+    Raises
+    ------
+    StoreError
+        Where the file cannot be written.
+    """
+    target = Path(path)
+    sweep([target.parent])
+    plain = table.map(lambda value: for_spreadsheet(value) if isinstance(value, str) else value)
+    with written_whole(target) as temporary:
+        plain.to_csv(temporary, index=False, lineterminator="\n", float_format="%.6g")
+    return target
 
 
 def scores_of_new(table: pd.DataFrame) -> Scores | None:

@@ -8,15 +8,16 @@ import pytest
 
 from merprep.bench.same import differences
 from merprep.bench.scale import STAGES, scale
+from merprep.bench.stress import STAGES as KILLED
 from merprep.bench.stress import stress
 from merprep.errors import UsageError
 
 
 @pytest.mark.slow
-def test_twenty_kills_change_nothing() -> None:
-    rows = stress(20, clips=12, seed=7)
-    assert [row.stage for row in rows] == ["ingest", "align", "flow", "train", "import"]
-    assert sum(row.kills for row in rows) >= 20
+def test_thirty_kills_over_all_stages_change_nothing() -> None:
+    rows = stress(30, clips=12, seed=7)
+    assert [row.stage for row in rows] == list(KILLED)
+    assert sum(row.kills for row in rows) >= 30
     assert [line for row in rows for line in row.differences] == []
     assert all(row.same == row.runs > 0 for row in rows)
 
@@ -35,7 +36,7 @@ def test_senseless_measurements_are_refused() -> None:
     with pytest.raises(UsageError):
         stress(0)
     with pytest.raises(UsageError, match="nothing to kill"):
-        stress(1, stages=["report"])
+        stress(1, stages=["verify"])
 
 
 def test_the_comparison_of_folders_sees_every_kind_of_difference(tmp_path: Path) -> None:
@@ -50,14 +51,17 @@ def test_the_comparison_of_folders_sees_every_kind_of_difference(tmp_path: Path)
             file.attrs["id"] = name
         (folder / "a.json").write_text(f'{{"seconds": {value}, "where": "{folder.as_posix()}/x.h5"}}')
         (folder / "b.csv").write_text(name)
+        (folder / "c.html").write_text(f"<p>{name}</p> made 2026-01-0{len(name)} 10:00 UTC")
+        (folder / "d.html").write_text(f"made 2026-01-0{int(value)} 10:00 UTC")
         (folder / f".{name}.tmp").touch()
     found = differences(tmp_path / "one", tmp_path / "two")
     assert [line.partition(":")[0] for line in found] == [
         f"only in {tmp_path / 'one'}",
         f"only in {tmp_path / 'two'}",
         "b.csv",
+        "c.html",
         "x.h5",
         "x.h5",
     ]
-    assert found[3:] == ["x.h5: / @id differs", "x.h5: other differs"]
+    assert found[4:] == ["x.h5: / @id differs", "x.h5: other differs"]
     assert differences(tmp_path / "one", tmp_path / "one") == []

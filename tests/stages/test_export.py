@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -9,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from merprep.bench.same import differences
 from merprep.errors import MerprepError, ModelError, StoreError, UsageError
 from merprep.records import Clip
 from merprep.stages import export, import_htnet_features
@@ -165,3 +172,53 @@ def test_what_cannot_be_exported_is_said(
         (out / "old.png").touch()
     with pytest.raises(error, match=words):
         export(path, "pdf" if problem == "form" else "htnet-folders", out, workspace=workspace)  # type: ignore[arg-type]
+
+
+KILLED = """
+import os, signal, sys
+from merprep.stages import export, export_htnet
+from merprep.store import Workspace
+written = []
+write = export_htnet._write_bytes
+def deadly(path, data):
+    write(path, data)
+    written.append(path)
+    if len(written) == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+export_htnet._write_bytes = deadly
+export(sys.argv[1], "htnet-folders", workspace=Workspace(sys.argv[2]))
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")
+def test_a_killed_export_leaves_no_half_filled_folder_and_the_next_one_finishes(
+    features: Path, workspace: Workspace
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED, features, workspace.folder], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert [path.name[:9] for path in (workspace.folder / "exports").iterdir()] == [".merprep-"]
+    folder, _ = export(features, "htnet-folders", workspace=workspace)
+    assert list((workspace.folder / "exports").iterdir()) == [folder]
+    assert len(list(folder.rglob("*.png"))) == 3 + 3 * 3
+
+
+@pytest.mark.parametrize("to", ["csv", "npz", "htnet-folders"])
+def test_an_export_onto_a_full_disk_says_so_and_the_next_one_finishes(
+    to: str, features: Path, workspace: Workspace, disk_of: Callable[[str], Path]
+) -> None:
+    disk = disk_of("1m")
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(shutil.disk_usage(disk).free - 20_000))
+    target = disk / "out" / f"x{'.npz' if to == 'npz' else ''}"
+    with pytest.raises(StoreError, match="The disk is full") as caught:
+        export(features, to, target, workspace=workspace)
+    assert "for this file" in str(caught.value.expected)
+    assert "free on the disk of" in str(caught.value.found)
+    assert not list(disk.rglob(".merprep-*"))
+    ballast.unlink()
+    export(features, to, target, workspace=workspace)
+    undisturbed, _ = export(features, to, workspace=workspace)
+    if target.is_dir():
+        assert differences(undisturbed, target) == []
+    else:
+        assert undisturbed.read_bytes() == target.read_bytes()

@@ -21,6 +21,7 @@ from merprep.features import FlowConfig
 from merprep.stages import align_shard, flow, flow_shard, ingest, merge
 from merprep.stages.shards import Shard
 from merprep.store import Manifest, Workspace, read_manifest, write_manifest
+from merprep.store.whole import _host
 from merprep.synthetic import write_database
 
 
@@ -186,3 +187,11 @@ def test_the_command_line_says_what_comes_next(study: Workspace) -> None:
     run = CliRunner().invoke(app, ["merge", "-w", folder, "--json"])
     assert run.exit_code == 0, run.output
     assert json.loads(run.stdout)["counts"]["in"] == 6
+
+
+def test_what_a_killed_shard_left_is_swept_away(study: Workspace) -> None:
+    part = Shard(2, 3).workspace(study)
+    for folder in (part.folder, part.folder / "features"):
+        (folder / f".merprep-{_host()}-{2**22 + 1}-1.tmp").touch()  # above the largest number of a process
+    flow_shard(study, "2/3", jobs=1)
+    assert not list(study.folder.rglob(".merprep-*"))

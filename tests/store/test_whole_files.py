@@ -56,6 +56,31 @@ def test_a_killed_writer_leaves_the_old_file_and_a_temporary_that_is_swept_away(
     assert list(tmp_path.iterdir()) == [target]
 
 
+KILLED_FOLDER = KILLED.replace('temporary.write_text("half")', '(temporary / "in").mkdir(parents=True)')
+
+
+def test_a_folder_is_whole_or_not_there_too(tmp_path: Path) -> None:
+    target = tmp_path / "maps"
+    ended = subprocess.run([sys.executable, "-c", KILLED_FOLDER, str(target)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert not target.exists()
+    assert sweep([tmp_path]) == 1
+    assert list(tmp_path.iterdir()) == []
+    target.mkdir()  # an empty folder that somebody made is taken
+    with written_whole(target) as temporary:
+        (temporary / "in").mkdir(parents=True)
+        (temporary / "in" / "a.png").write_bytes(b"1234")
+    assert (target / "in" / "a.png").read_bytes() == b"1234"
+
+    def fill() -> None:
+        with written_whole(target) as again:
+            again.mkdir()
+
+    with pytest.raises(StoreError, match="cannot be written"):
+        fill()  # one that holds something is not
+    assert [path.name for path in tmp_path.iterdir()] == ["maps"]
+
+
 def test_a_temporary_of_a_living_process_stays(tmp_path: Path) -> None:
     with written_whole(tmp_path / "mine") as temporary:
         temporary.write_text("being written")
