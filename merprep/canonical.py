@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -21,3 +22,17 @@ def short_hash(text: str, digits: int = 8) -> str:
     '8ab82e6e'
     """
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:digits]
+
+
+def short_hash_of_lines(lines: Iterable[str], digits: int = 8) -> str:
+    r"""Return `short_hash` of lines put together, without holding them.
+
+    Examples
+    --------
+    >>> short_hash_of_lines(["mer", "prep"]) == short_hash("mer\nprep")
+    True
+    """
+    hashed = hashlib.sha256()
+    for place, line in enumerate(lines):
+        hashed.update((f"\n{line}" if place else line).encode())
+    return hashed.hexdigest()[:digits]

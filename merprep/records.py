@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Literal, TypeVar
+from typing import Any, Literal, cast
+
+import numpy as np
 
 from merprep.errors import UsageError
+from merprep.shelf import Codec, Rows
 
 ApexSource = Literal["annotated", "errata", "midpoint", "spotted", "none"]
 Status = Literal["ok", "excluded"]
-T = TypeVar("T")
+State = Literal["done", "skipped", "failed"]
 _FIRST = "?first="
 
 
@@ -86,8 +89,15 @@ class FrameSet:
 
     def ranges(self) -> str:
         """Write the numbers compactly, ``46-47 49``."""
+        numbers = self.numbers
+        if (
+            len(numbers) > 1 and numbers[-1] - numbers[0] == len(numbers) - 1
+        ):  # most likely without a gap, which is fast
+            first, last = numbers[0], numbers[-1]
+            if numbers == tuple(range(first, last + 1)):
+                return f"{first}-{last}"
         parts: list[list[int]] = []
-        for number in self.numbers:
+        for number in numbers:
             if parts and number == parts[-1][-1] + 1:
                 parts[-1] = [parts[-1][0], number]
             else:
@@ -154,6 +164,26 @@ class Clip:
         return replace(self, status="excluded", reason=reason)
 
 
+def _clip_as_plain(clip: Clip) -> list[Any]:
+    frames = [clip.frames.pattern, clip.frames.ranges()]
+    numbers = [None if number is None else int(number) for number in (clip.onset, clip.apex, clip.offset)]
+    return [
+        clip.database, clip.subject, clip.clip, clip.person, clip.variant, frames, *numbers, clip.fps, clip.emotion,
+        clip.action_units, clip.objective_class, clip.objective_source, clip.apex_source, clip.errata, clip.notes,
+        clip.status, clip.reason,
+    ]  # fmt: skip
+
+
+def _clip_of_plain(values: list[Any]) -> Clip:
+    values[5] = FrameSet.parse(*values[5])
+    values[15:17] = map(tuple, values[15:17])
+    return Clip(*values)
+
+
+# How clips are kept on the disk.
+CLIP: Codec[Clip] = Codec(_clip_as_plain, _clip_of_plain)
+
+
 def person_of(namespace: str, subject: str) -> str:
     """Name the person behind a subject's folder or cell; subjects are compared as numbers.
 
@@ -173,19 +203,33 @@ def person_of(namespace: str, subject: str) -> str:
     return f"{namespace}:{int(digits[-1])}" if digits else f"{namespace}:{subject.strip().lower()}"
 
 
-def repeated(items: Sequence[T], name: Callable[[T], str]) -> list[str]:
-    """Return the names that several items have.
+class Repeats:
+    """Finds names that occur more than once; holds eight bytes of each.
 
     Examples
     --------
-    >>> repeated(["a", "b", "A"], str.lower)
+    >>> repeats, names = Repeats(), ["a", "b", "a"]
+    >>> for name in names:
+    ...     repeats.add(name)
+    >>> repeats.among(names)
     ['a']
     """
-    # Numbers first: a hundred thousand names that are all different need not be kept to know it.
-    hashes = sorted(hash(name(item)) for item in items)
-    if all(one != other for one, other in pairwise(hashes)):
-        return []
-    return [text for text, count in Counter(name(item) for item in items).items() if count > 1]
+
+    def __init__(self) -> None:
+        self._hashes = array("q")
+
+    def add(self, name: str) -> None:
+        """Take a name into account."""
+        self._hashes.append(hash(name))
+
+    def among(self, names: Iterable[str]) -> list[str]:
+        """Return the names that several have; `names` are those that were added, walked along only where needed."""
+        hashes = np.sort(np.array(self._hashes, np.int64))
+        twice = set(hashes[1:][hashes[1:] == hashes[:-1]].tolist())
+        if not twice:
+            return []
+        counts = Counter(name for name in names if hash(name) in twice)
+        return [name for name, count in counts.items() if count > 1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,13 +240,44 @@ class Outcome:
     """
 
     clip_id: str
-    state: Literal["done", "skipped", "failed"]
+    state: State
     reason: str = ""
+
+
+def _outcome_as_plain(outcome: Outcome) -> list[str]:
+    return [outcome.clip_id, outcome.state, outcome.reason]
+
+
+def _outcome_of_plain(values: list[Any]) -> Outcome:
+    return Outcome(*values)
+
+
+# How outcomes are kept on the disk.
+OUTCOME: Codec[Outcome] = Codec(_outcome_as_plain, _outcome_of_plain)
+_STATES: tuple[State, ...] = ("done", "skipped", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
     """The account that a stage gives: every clip that went in is done, skipped or failed.
+
+    Parameters
+    ----------
+    stage : str
+    outcomes : sequence of Outcome
+        Given as any iterable; kept on the disk (see `merprep.shelf`).
+    seconds : float
+        Wall clock.
+    outputs : tuple of str
+        The files that were written.
+    next_step : str
+        The command that comes next.
+    notes : tuple of str
+
+    Raises
+    ------
+    UsageError
+        Where a clip is counted twice.
 
     Examples
     --------
@@ -214,32 +289,39 @@ class StageReport:
     """
 
     stage: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: Sequence[Outcome]
     seconds: float = 0.0
     outputs: tuple[str, ...] = ()
     next_step: str = ""
     notes: tuple[str, ...] = ()
+    # By place, the number of the state.
+    _states: bytearray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        twice = repeated(self.outcomes, lambda outcome: outcome.clip_id)
+        repeats, states = Repeats(), bytearray()
+
+        def seen() -> Iterable[Outcome]:
+            for outcome in self.outcomes:
+                repeats.add(outcome.clip_id)
+                states.append(_STATES.index(outcome.state))
+                yield outcome
+
+        rows = Rows(seen(), OUTCOME)
+        object.__setattr__(self, "outcomes", rows)
+        object.__setattr__(self, "_states", states)
+        twice = repeats.among(outcome.clip_id for outcome in rows)
         if twice:
             raise UsageError(f"A clip is counted twice by the stage {self.stage}", where=", ".join(twice[:5]))
 
     def counts(self) -> dict[str, int]:
         """Return how many clips went in and what became of them; in = done + skipped + failed."""
-        states = Counter(outcome.state for outcome in self.outcomes)
-        return {
-            "in": len(self.outcomes),
-            "done": states["done"],
-            "skipped": states["skipped"],
-            "failed": states["failed"],
-        }
+        return {"in": len(self._states), **{name: self._states.count(code) for code, name in enumerate(_STATES)}}
 
     def reasons(self, state: Literal["skipped", "failed"]) -> dict[str, int]:
         """Return how often each reason was given, most frequent first."""
-        found = Counter(outcome.reason for outcome in self.outcomes if outcome.state == state)
-        return dict(found.most_common())
+        return dict(Counter(outcome.reason for outcome in self.of_state(state)).most_common())
 
-    def of_state(self, state: Literal["done", "skipped", "failed"]) -> Sequence[Outcome]:
+    def of_state(self, state: State) -> Sequence[Outcome]:
         """Return the outcomes in one state, in the order of the clips."""
-        return [outcome for outcome in self.outcomes if outcome.state == state]
+        places = np.flatnonzero(np.array(self._states, np.uint8) == _STATES.index(state))
+        return cast("Rows[Outcome]", self.outcomes).chosen(places)

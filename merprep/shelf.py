@@ -15,11 +15,16 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from merprep.errors import StoreError
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
 T = TypeVar("T")
+Places: TypeAlias = "Sequence[int] | NDArray[np.integer[Any]]"
 
 _CACHE = 256  # kB
 _write = json.JSONEncoder(separators=(",", ":")).encode
@@ -136,7 +141,7 @@ class Rows(Stored[T]):
         self._stored += len(self._fresh)
         self._fresh = []
 
-    def chosen(self, places: Sequence[int]) -> Chosen[T]:
+    def chosen(self, places: Places) -> Chosen[T]:
         """Return a view of the records at some places (from 0, any order), such as an array of integers."""
         return Chosen(self, places)
 
@@ -191,7 +196,7 @@ class Chosen(Stored[T]):
     Parameters
     ----------
     rows : Rows
-    places : sequence of int
+    places : sequence or array of int
         From 0.
 
     Examples
@@ -200,7 +205,7 @@ class Chosen(Stored[T]):
     True
     """
 
-    def __init__(self, rows: Rows[T], places: Sequence[int]) -> None:
+    def __init__(self, rows: Rows[T], places: Places) -> None:
         self.codec = rows.codec
         self._rows = rows
         self._places = places

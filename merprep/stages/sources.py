@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merprep.features import FlowConfig
 from merprep.progress import Progress
-from merprep.records import Clip, StageReport
+from merprep.records import CLIP, Clip, StageReport
+from merprep.shelf import Rows
 from merprep.stages.align import align
 from merprep.stages.align_clip import Frames
 from merprep.stages.temporal import temporal, temporal_path
@@ -33,14 +35,14 @@ class FaceSource:
         Of the stage that made it.
     manifest : Manifest
         As it was when the stage was done.
-    clips : tuple of Clip
+    clips : sequence of Clip
         Those of the manifest, in its order, with the key frames that the file has.
     """
 
     path: Path
     report: StageReport
     manifest: Manifest
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
 
 
 def face_source(
@@ -63,11 +65,14 @@ def face_source(
     return FaceSource(path, report, manifest, _timed(manifest, path) if report.outputs else manifest.clips)
 
 
-def _timed(manifest: Manifest, path: Path) -> tuple[Clip, ...]:
+def _timed(manifest: Manifest, path: Path) -> Sequence[Clip]:
     """Return the clips with the key frames of the new frames."""
-    with open_aligned(path) as file:
-        rows = {row.id: row for row in file.records()}
-    return tuple(
-        replace(clip, onset=row.onset, apex=row.apex, offset=row.offset) if (row := rows.get(clip.id)) else clip
-        for clip in manifest.clips
-    )
+
+    def clips() -> Iterator[Clip]:
+        with open_aligned(path) as file:
+            rows = {row.id: row for row in file.records()}
+        for clip in manifest.clips:
+            row = rows.get(clip.id)
+            yield replace(clip, onset=row.onset, apex=row.apex, offset=row.offset) if row else clip
+
+    return Rows(clips(), CLIP)

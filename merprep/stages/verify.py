@@ -180,7 +180,7 @@ def verify(
     """
     started = time.perf_counter()
     manifest = read_manifest(workspace)
-    known = sorted({clip.database for clip in manifest.clips} | set(manifest.sources))
+    known = sorted({*manifest.databases, *manifest.sources})
     chosen = known if databases is None else [_known(name, known) for name in databases]
     found: list[VerifiedDatabase] = []
     outcomes: list[Outcome] = []
@@ -205,7 +205,7 @@ class _Known:
     """What the manifest says of one database's files."""
 
     root: Path
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     hashes: dict[str, str]
     # Whether clips are cut out of recordings, whose other frames are none of the manifest's business.
     shared: bool
@@ -243,7 +243,7 @@ def _verify_database(
 
 
 def _recall(
-    workspace: Workspace, manifest: Manifest, name: str, clips: tuple[Clip, ...], source: dict[str, Any]
+    workspace: Workspace, manifest: Manifest, name: str, clips: Sequence[Clip], source: dict[str, Any]
 ) -> _Known:
     root = manifest.root_of(clips[0]) if clips else Path(str(source.get("root", "")))
     hashes = read_hashes(workspace, name) if source.get("hashes") else {}

@@ -5,17 +5,22 @@ from __future__ import annotations
 import csv
 import json
 import re
+import unicodedata
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
-from merprep.config import short_hash
+from merprep.canonical import short_hash_of_lines
 from merprep.errors import StoreError, UsageError
 from merprep.plain import for_spreadsheet, from_spreadsheet
-from merprep.records import Clip, FrameSet, repeated
+from merprep.records import CLIP, Clip, FrameSet, Repeats
+from merprep.shelf import Chosen, Rows, in_order
 from merprep.store.provenance import versions
 from merprep.store.schema import checked_version
 from merprep.store.workspace import Workspace, written_whole
@@ -34,9 +39,11 @@ _ADDED = {
 }  # fmt: skip
 _INTEGERS = ("onset", "apex", "offset")
 _LISTS = ("errata", "notes")
-_SHARED = tuple(name for name in COLUMNS if name not in ("id", "clip", "frames", "frame_numbers"))
+_TEXTS = tuple(name for name in COLUMNS if name not in ("id", "frames", "frame_numbers", *_INTEGERS, "fps", *_LISTS))
 _LIST_SEPARATOR = "; "
+_END, _NUMBER, _WORD = b"\0\0", b"\1", b"\2"
 _LONGEST_CELL = 1 << 24
+_AT_ONCE = 1000  # names that a mistyped one is compared with
 
 
 @dataclass(frozen=True)
@@ -45,10 +52,16 @@ class Manifest:
 
     Parameters
     ----------
-    clips : tuple of Clip
-        Sorted by database, subject and clip, numbers compared as numbers.
+    clips : sequence of Clip
+        Sorted by database, subject and clip, numbers compared as numbers. Given as any iterable; kept on the disk
+        (see `merprep.shelf`), so that a hundred thousand clips take no more memory than a thousand.
     sources : dict
         By database id: root folder, annotation file and its SHA-256, layout, errata policy, counts.
+
+    Raises
+    ------
+    StoreError
+        Where two clips have the same id.
 
     Examples
     --------
@@ -57,22 +70,42 @@ class Manifest:
     ['samm:6']
     """
 
-    clips: tuple[Clip, ...] = ()
+    clips: Sequence[Clip] = ()
     sources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _places: _Places = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        twice = repeated(self.clips, lambda clip: clip.id)
+        repeats, places = Repeats(), _Places()
+
+        def seen(clips: Iterable[Clip]) -> Iterator[Clip]:
+            for clip in clips:
+                repeats.add(clip.id)
+                places.add(clip)
+                yield clip
+
+        rows = Rows(seen(self.clips), CLIP)
+        object.__setattr__(self, "clips", rows)
+        object.__setattr__(self, "_places", places)
+        twice = repeats.among(clip.id for clip in rows)
         if twice:
             raise StoreError("Two clips of the manifest have the same id", where=", ".join(twice[:5]))
 
     @property
-    def usable(self) -> tuple[Clip, ...]:
+    def usable(self) -> Sequence[Clip]:
         """The clips that can be read at all."""
-        return tuple(clip for clip in self.clips if clip.status == "ok")
+        return self._chosen(self._places.usable())
 
-    def of_database(self, database: str) -> tuple[Clip, ...]:
+    def of_database(self, database: str) -> Sequence[Clip]:
         """Return the clips of one database."""
-        return tuple(clip for clip in self.clips if clip.database == database)
+        return self._chosen(self._places.of_database(database))
+
+    def _chosen(self, places: Sequence[int]) -> Chosen[Clip]:
+        return cast("Rows[Clip]", self.clips).chosen(places)
+
+    @property
+    def databases(self) -> list[str]:
+        """The ids of the databases that have clips, sorted."""
+        return sorted(self._places.databases)
 
     def clip(self, clip_id: str) -> Clip:
         """Return one clip by its id, or by its name alone where that is unique.
@@ -86,7 +119,7 @@ class Manifest:
         exact = [clip for clip in found if clip.id == clip_id] or found
         if len(exact) == 1:
             return exact[0]
-        raise _no_such_clip(clip_id, exact, [clip.id for clip in self.clips])
+        raise _no_such_clip(clip_id, exact, self.clips)
 
     def root_of(self, clip: Clip) -> Path:
         """Return the folder that a clip's frames are relative to.
@@ -107,38 +140,102 @@ class Manifest:
 
     def replacing(self, database: str, clips: Iterable[Clip], source: dict[str, Any]) -> Manifest:
         """Return a manifest in which one database's rows and source are exchanged for new ones."""
-        kept = [clip for clip in self.clips if clip.database != database]
-        return Manifest(tuple(sorted([*kept, *clips], key=sort_key)), {**self.sources, database: source})
+        kept = (clip for clip in self.clips if clip.database != database)
+        every = in_order(chain(kept, clips), sort_key, CLIP)
+        return Manifest(cast("Sequence[Clip]", every), {**self.sources, database: source})
 
     def table(self) -> pd.DataFrame:
         """Return the rows as a data frame; absent frame numbers are ``<NA>``, lists are joined with ``; ``."""
-        table = pd.DataFrame([_row_of(clip) for clip in self.clips], columns=list(COLUMNS))
+        clips = list(self.clips)
+        table = pd.DataFrame([_row_of(clip) for clip in clips], columns=list(COLUMNS))
         for name in _INTEGERS:
-            table[name] = pd.array([getattr(clip, name) for clip in self.clips], dtype="Int64")
-        table["fps"] = pd.array([clip.fps for clip in self.clips], dtype="Float64")
+            table[name] = pd.array([getattr(clip, name) for clip in clips], dtype="Int64")
+        table["fps"] = pd.array([clip.fps for clip in clips], dtype="Float64")
         return table
 
-    def digest(self, clips: Sequence[Clip] | None = None) -> str:
-        """Return 16 hexadecimal digits over the list of clips: equal for the same clips with the same frames.
+    def digest(self, clips: Iterable[Clip] | None = None) -> str:
+        """Return 16 hexadecimal digits over the list of clips, see `digest_of`.
 
-        Only identity, onset, apex and offset count, so it does not depend on folders or machines.
+        Parameters
+        ----------
+        clips : iterable of Clip, optional
+            None takes those that are usable.
         """
-        chosen = self.usable if clips is None else clips
-        lines = sorted(f"{clip.id} {clip.onset} {clip.apex} {clip.offset}" for clip in chosen)
-        return short_hash("\n".join(lines), 16)
+        return digest_of(self.usable if clips is None else clips)
 
 
-def sort_key(clip: Clip) -> tuple[Any, ...]:
-    """Order clips by database, subject and clip, with runs of digits compared as numbers."""
-    return clip.database, _natural(clip.subject), _natural(clip.clip)
+class _Places:
+    """What is asked of the rows as a whole, by place: which are usable, and which are of a database."""
+
+    def __init__(self) -> None:
+        self.databases: dict[str, int] = {}
+        self._usable = bytearray()
+        self._database = array("I")
+
+    def add(self, clip: Clip) -> None:
+        """Take the next row into account."""
+        self._usable.append(clip.status == "ok")
+        self._database.append(self.databases.setdefault(clip.database, len(self.databases)))
+
+    def usable(self) -> Any:
+        """Return the places of the rows that are not excluded."""
+        return np.flatnonzero(np.array(self._usable, np.uint8))
+
+    def of_database(self, name: str) -> Any:
+        """Return the places of the rows of one database."""
+        return np.flatnonzero(np.array(self._database, np.uint32) == self.databases.get(name, len(self.databases)))
 
 
-def _natural(text: str) -> list[tuple[int, int, str]]:
+def digest_of(clips: Iterable[Clip]) -> str:
+    """Return 16 hexadecimal digits over a list of clips: equal for the same clips with the same frames.
+
+    Only identity, onset, apex and offset count, so it does not depend on folders or machines, nor on the order.
+
+    Examples
+    --------
+    >>> one, two = (Clip("samm", "006", name, person="samm:6") for name in ("006_1_2", "006_1_3"))
+    >>> digest_of([one, two]) == digest_of([two, one])
+    True
+    """
+    lines = (f"{clip.id} {clip.onset} {clip.apex} {clip.offset}" for clip in clips)
+    return short_hash_of_lines(in_order(lines, _utf8), 16)
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def sort_key(clip: Clip) -> bytes:
+    """Order clips by database, subject and clip, with runs of digits compared as numbers.
+
+    Examples
+    --------
+    >>> names = ["EP10_1", "ep9_2", "EP9_1"]
+    >>> clips = sorted((Clip("casme2", "sub01", name, person="casme2:1") for name in names), key=sort_key)
+    >>> [clip.clip for clip in clips]
+    ['EP9_1', 'ep9_2', 'EP10_1']
+    """
+    return _ordered(clip.database) + _natural(clip.subject) + _natural(clip.clip)
+
+
+def _natural(text: str) -> bytes:
+    """Return bytes in the order of texts: numbers before words, by their value; words whatever their case."""
     parts = re.findall(r"\d+|\D+", text)
-    return [(0, int(part), part) if part.isdigit() else (1, 0, part.lower()) for part in parts]
+    return b"".join(_number(part) if part.isdecimal() else _WORD + _ordered(part.lower()) for part in parts) + _END
 
 
-def _no_such_clip(clip_id: str, found: Sequence[Clip], ids: list[str]) -> UsageError:
+def _number(digits: str) -> bytes:
+    # Decimal digits of any script; more of them are a larger number, and 01 comes before 1.
+    value = "".join(str(unicodedata.digit(digit)) for digit in digits).lstrip("0")
+    return _NUMBER + len(value).to_bytes(4, "big") + value.encode() + _ordered(digits)
+
+
+def _ordered(text: str) -> bytes:
+    """Return bytes in the order of texts, of which none is the beginning of another."""
+    return _utf8(text).replace(b"\0", b"\0\xff") + _END
+
+
+def _no_such_clip(clip_id: str, found: Sequence[Clip], clips: Sequence[Clip]) -> UsageError:
     import difflib
 
     if found:
@@ -147,10 +244,13 @@ def _no_such_clip(clip_id: str, found: Sequence[Clip], ids: list[str]) -> UsageE
             found=", ".join(clip.id for clip in found[:5]),
             mend="give the whole id, database/subject/clip",
         )
-    near = difflib.get_close_matches(clip_id, ids, n=3, cutoff=0.3)
+    near: list[str] = []
+    for start in range(0, len(clips), _AT_ONCE):
+        ids = [clip.id for clip in clips[start : start + _AT_ONCE]]
+        near = difflib.get_close_matches(clip_id, near + ids, n=3, cutoff=0.3)
     return UsageError(
         f"The manifest has no clip {clip_id!r}",
-        expected="an id such as " + (ids[0] if ids else "casme2/sub01/EP02_01f"),
+        expected="an id such as " + (clips[0].id if clips else "casme2/sub01/EP02_01f"),
         mend=f"did you mean {', '.join(near)}?" if near else "`merprep ingest` first, then look into manifest.csv",
     )
 
@@ -170,11 +270,10 @@ def read_manifest(workspace: Workspace) -> Manifest:
             mend="run `merprep ingest DATABASE ROOT` first, or point --workspace to where you did",
         )
     sidecar = _read_sidecar(workspace)
-    shared: dict[str, Any] = {}
     older = int(sidecar["schema_version"]) < SCHEMA_VERSION
     rows = _rows(workspace.manifest_path, older=older)
-    clips = tuple(_clip_of(row, line, workspace.manifest_path, shared) for line, row in rows)
-    return Manifest(clips, sidecar.get("sources", {}))
+    clips = (_clip_of(row, line, workspace.manifest_path) for line, row in rows)
+    return Manifest(cast("Sequence[Clip]", clips), sidecar.get("sources", {}))
 
 
 def _rows(path: Path, *, older: bool) -> Iterator[tuple[int, dict[str, str]]]:
@@ -270,22 +369,16 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
     return {name: for_spreadsheet(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
-def _clip_of(row: dict[str, str], line: int, path: Path, shared: dict[str, Any]) -> Clip:
-    """Turn a row into a record; texts and frame numbers that other rows have too are held once, in `shared`."""
+def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
     try:
         row = {name: from_spreadsheet(value) for name, value in row.items()}
-        values: dict[str, Any] = {name: shared.setdefault(row[name], row[name]) for name in _SHARED}
-        values["clip"] = row["clip"]
-        pattern, ranges = _below_root(row["frames"]), "numbers " + row["frame_numbers"]
-        if ranges not in shared:
-            shared[ranges] = FrameSet.parse("", row["frame_numbers"]).numbers
-        values["frames"] = FrameSet(pattern, shared[ranges])
+        values: dict[str, Any] = {name: row[name] for name in _TEXTS}
+        values["frames"] = FrameSet.parse(_below_root(row["frames"]), row["frame_numbers"])
         for name in _INTEGERS:
             values[name] = int(row[name]) if row[name] else None
         values["fps"] = float(row["fps"]) if row["fps"] else None
         for name in _LISTS:
-            parts = tuple(part for part in row[name].split(_LIST_SEPARATOR) if part)
-            values[name] = shared.setdefault("parts " + row[name], parts)
+            values[name] = tuple(part for part in row[name].split(_LIST_SEPARATOR) if part)
         return Clip(**values)
     except (ValueError, TypeError, AttributeError) as error:
         raise StoreError(

@@ -1,14 +1,23 @@
 """The manifest: what is written is read again, and damage is named."""
 
+import hashlib
 import json
+import re
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from merprep.errors import StoreError, UsageError
 from merprep.records import Clip, FrameSet
 from merprep.store import Manifest, Workspace, read_manifest, write_manifest
+from merprep.store.manifest import sort_key
+
+# Few letters, so that names often have beginnings in common.
+NAMES = st.text(st.sampled_from("aAbß019²٣_ \0\1\ud800\uffff😀"), max_size=6)
 
 CLIP = Clip(
     "casme2",
@@ -55,6 +64,49 @@ def test_clips_are_sorted_with_numbers_as_numbers():
     assert [clip.clip for clip in manifest.clips] == ["EP2_1", "EP9_1", "EP10_1"]
 
 
+def natural(text: str) -> list[tuple[int, int, str]]:
+    parts = re.findall(r"\d+|\D+", text)
+    return [(0, int(part), part) if part.isdecimal() else (1, 0, part.lower()) for part in parts]
+
+
+@given(st.lists(st.tuples(NAMES, NAMES, NAMES), max_size=12))
+def test_clips_are_in_the_order_of_their_names_parts(names):
+    def order(clip: Clip) -> tuple[Any, ...]:
+        return clip.database, natural(clip.subject), natural(clip.clip)
+
+    clips = [Clip(*name, person="x:1") for name in names]
+    assert sorted(clips, key=sort_key) == sorted(clips, key=order)
+
+
+def test_a_name_with_a_raised_digit_or_very_many_digits_is_no_obstacle():
+    clips = [replace(CLIP, clip=name) for name in ("EP10", "EP²", "EP" + "9" * 5000, "EP2")]
+    manifest = Manifest().replacing("casme2", clips, {})
+    assert [clip.clip[:4] for clip in manifest.clips] == ["EP2", "EP10", "EP99", "EP²"]
+
+
+def test_rows_of_other_databases_stay_in_order_around_the_new_ones():
+    manifest = Manifest()
+    for database in ("samm", "casme2", "smic"):
+        clips = [replace(CLIP, database=database, clip=f"EP{number}") for number in range(20)]
+        manifest = manifest.replacing(database, reversed(clips), {})
+    assert [clip.database for clip in manifest.clips] == ["casme2"] * 20 + ["samm"] * 20 + ["smic"] * 20
+    assert [clip.clip for clip in manifest.of_database("samm")] == [f"EP{number}" for number in range(20)]
+    assert manifest.databases == ["casme2", "samm", "smic"]
+    assert manifest.of_database("mmew") == ()
+
+
+def test_thousands_of_rows_are_seen_by_status_and_database():
+    clips = [
+        replace(CLIP if n % 3 else ANOTHER, database=("casme2", "samm")[n % 2], clip=f"{n}") for n in range(3000)
+    ]  # fmt: skip
+    manifest = Manifest(iter(clips))
+    assert manifest.clips == clips
+    assert manifest.usable == [clip for clip in clips if clip.status == "ok"]
+    assert manifest.of_database("samm")[10:20] == clips[21:41:2]
+    assert manifest.clip("casme2/006/1500") == clips[1500]
+    assert replace(manifest, clips=(clip for clip in manifest.clips)) == manifest
+
+
 def test_two_clips_with_one_id_are_refused():
     with pytest.raises(StoreError, match="same id"):
         Manifest((CLIP, CLIP))
@@ -66,9 +118,16 @@ def test_the_digest_knows_clips_and_frames_but_not_folders():
     assert Manifest((replace(CLIP, onset=45),)).digest() != digest
 
 
+def test_the_digest_is_that_of_the_sorted_lines():
+    clips = [replace(CLIP, clip=f"EP{n}{'é' * (n % 2)}", apex=n) for n in range(700)]
+    lines = sorted(f"{clip.id} {clip.onset} {clip.apex} {clip.offset}" for clip in clips)
+    assert Manifest((*clips, ANOTHER)).digest() == hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    assert Manifest().digest() == hashlib.sha256(b"").hexdigest()[:16]
+
+
 @pytest.mark.parametrize("name", ["casme2/sub01/EP02_01f", "EP02_01f", "sub01/EP02_01f"])
 def test_a_clip_is_found_by_its_id_or_its_name(name):
-    assert Manifest((CLIP, ANOTHER)).clip(name) is CLIP
+    assert Manifest((CLIP, ANOTHER)).clip(name) == CLIP
 
 
 def test_a_mistyped_clip_is_answered_with_the_nearest():
