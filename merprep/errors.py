@@ -84,7 +84,7 @@ class UnknownNameError(UsageError):
         """
         import difflib
 
-        near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0.4)
         return cls(
             f"There is no {kind} named {name!r}",
             expected="one of " + ", ".join(known),

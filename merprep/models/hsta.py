@@ -258,8 +258,18 @@ def _check(
     classes: int,
     channels: int,
 ) -> None:
-    if min(modules, *widths, *heads, *patches, size, *frames, tubelet, classes, channels, max(depths)) < 1:
-        raise ModelError("HSTA's sizes must be positive")
+    sizes: dict[str, tuple[int, ...]] = {"modules": (modules,), "embed_dim": widths, "num_heads": heads}
+    sizes |= {
+        "patch_size": patches,
+        "image_size": (size,),
+        "special": frames[:1],
+        "frames": frames[1:],
+        "tubelet": (tubelet,),
+    }
+    sizes |= {"num_classes": (classes,), "channels": (channels,), "usta": (max(depths),)}
+    wrong = [f"{name}={', '.join(map(str, values))}" for name, values in sizes.items() if min(values) < 1]
+    if wrong:
+        raise ModelError("HSTA's sizes must be positive", found="; ".join(wrong))
     if min(depths) < 0:
         raise ModelError("A branch of HSTA cannot have less than no USTA block", found=f"usta={depths}")
     for width, count in zip(widths, heads, strict=True):

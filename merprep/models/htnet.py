@@ -195,6 +195,7 @@ class HTNet(nn.Module):
     ) -> None:
         super().__init__()
         repeats = _check(image_size, patch_size, dim, heads, num_hierarchies, block_repeats, num_classes)
+        _check_others(channels, dropout)
         self.image_size, self.patch_size, self.channels = image_size, patch_size, channels
         self.tokens_per_block = _side(image_size, patch_size, num_hierarchies) ** 2
         side = _side(image_size, patch_size, num_hierarchies)
@@ -293,9 +294,14 @@ def _check(
     image_size: int, patch_size: int, dim: int, heads: int, levels: int, repeats: int | Sequence[int], classes: int
 ) -> tuple[int, ...]:
     depths = (repeats,) * levels if isinstance(repeats, int) else tuple(repeats)
-    smallest = min(image_size, patch_size, dim, heads, levels, classes, *depths)
-    if smallest < 1:
-        raise ModelError("HTNet's sizes must be positive", found=str(smallest))
+    sizes = {"image_size": image_size, "patch_size": patch_size, "dim": dim, "heads": heads, "num_hierarchies": levels}
+    wrong: dict[str, object] = {name: size for name, size in (sizes | {"num_classes": classes}).items() if size < 1}
+    if min(depths, default=1) < 1:
+        wrong["block_repeats"] = list(depths)
+    if wrong:
+        raise ModelError(
+            "HTNet's sizes must be positive", found=", ".join(f"{name}={size}" for name, size in wrong.items())
+        )
     if len(depths) != levels:
         raise ModelError(
             "HTNet needs one block_repeats number a level", expected=f"{levels} numbers", found=str(list(depths))
@@ -311,6 +317,15 @@ def _check(
             mend=f"choose patch_size among {_fitting(image_size, blocks)}, or another number of levels",
         )
     return depths
+
+
+def _check_others(channels: int, dropout: float) -> None:
+    if channels < 1 or not 0 <= dropout < 1:
+        raise ModelError(
+            "HTNet cannot be built with these numbers",
+            expected="channels >= 1, 0 <= dropout < 1",
+            found=f"channels={channels}, dropout={dropout}",
+        )
 
 
 def _fitting(image_size: int, blocks: int) -> list[int]:

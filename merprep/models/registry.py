@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, cast
 
 from merprep.errors import ModelError, UnknownNameError
@@ -82,17 +85,42 @@ def build_preset(preset: Preset, num_classes: int | None = None) -> nn.Module:
 
 
 def _construct(name: str, arguments: dict[str, Any]) -> nn.Module:
-    import inspect
-
     kind = network_class(name)
-    known = list(inspect.signature(kind).parameters)
-    for argument in arguments:
+    known = inspect.signature(kind).parameters
+    for argument, value in arguments.items():
         if argument not in known:
-            raise UnknownNameError.among(f"setting of {name}", argument, known)
+            raise UnknownNameError.among(f"setting of {name}", argument, list(known))
+        _check_kind(name, argument, value, known[argument].default)
     try:
         return kind(**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ModelError(f"{name} cannot be built: {error}", found=str(arguments), expected=", ".join(known)) from error
+
+
+def _check_kind(name: str, argument: str, value: Any, default: Any) -> None:
+    """Raise where a value is not of the kind of the network's own: a whole number, several, a number, a word."""
+    if default is None or default is inspect.Parameter.empty:
+        return
+    if isinstance(default, (str, bool)):
+        fits, expected = isinstance(value, type(default)), "a word" if isinstance(default, str) else "true or false"
+    elif isinstance(default, float):
+        fits, expected = _is_number(value), "a number"
+    elif isinstance(default, Sequence):
+        several = isinstance(value, Sequence) and not isinstance(value, str)
+        fits = all(map(_is_whole, value)) if several else _is_whole(value)
+        expected = f"whole numbers, such as {list(default)}"
+    else:
+        fits, expected = _is_whole(value), "a whole number"
+    if not fits:
+        raise ModelError(f"{name} cannot be built with {argument}={value!r}", expected=expected)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def network_class(name: str) -> type[nn.Module]:
