@@ -3,6 +3,7 @@
 The networks themselves are imported when they are built, so that listing them needs no torch.
 """
 
+from merprep.models.checkpoints import read_checkpoint
 from merprep.models.keymap import load_published, published_shapes, to_published
 from merprep.models.presets import InputSpec, Preset, names, preset, presets
 from merprep.models.registry import build, build_preset, network_class
@@ -18,5 +19,6 @@ __all__ = [
     "preset",
     "presets",
     "published_shapes",
+    "read_checkpoint",
     "to_published",
 ]

@@ -1,5 +1,6 @@
 """Training: recipes, the loop over folds, the choice of the epoch, predictions."""
 
+from merprep.training.checkpoints import CheckpointScores, score_checkpoints
 from merprep.training.comparison import Comparison, compare_runs
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.final import FinalModel, read_final
@@ -17,6 +18,7 @@ __all__ = [
     "ACTION_UNITS",
     "SELECTIONS",
     "Augmentation",
+    "CheckpointScores",
     "Comparison",
     "FeatureDataset",
     "FinalModel",
@@ -35,6 +37,7 @@ __all__ = [
     "read_final",
     "read_run",
     "run_name",
+    "score_checkpoints",
     "scores_of_new",
     "train",
     "train_units",
