@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from merprep.faces.config import AlignConfig
     from merprep.features.config import FlowConfig
     from merprep.stages.align_clip import Frames
+    from merprep.training import Intended
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,10 @@ class Step:
         How long it may take; None where no earlier run tells.
     output : str
         What would be written.
+    details : tuple of str
+        What else there is to know, one thing a line.
+    about : dict
+        The same as plain JSON values.
     """
 
     stage: str
@@ -46,6 +51,8 @@ class Step:
     left_out: Mapping[str, int] = field(default_factory=dict)
     seconds: float | None = None
     output: str = ""
+    details: tuple[str, ...] = ()
+    about: Mapping[str, Any] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         r"""Return the plan in sentences.
@@ -60,7 +67,8 @@ class Step:
         left = f", {sum(self.left_out.values())} left out" if self.left_out else ""
         head = f"{self.stage}: {self.to_do} {self.unit} to do, {self.finished} finished{left}; {self._told()}"
         reasons = [f"  left out {count}: {reason}" for reason, count in self.left_out.items()]
-        return [head, *reasons, *([f"  would write {self.output}"] if self.output else [])]
+        told = [*reasons, *(f"  {detail}" for detail in self.details)]
+        return [head, *told, *([f"  would write {self.output}"] if self.output else [])]
 
     def _told(self) -> str:
         if not self.to_do:
@@ -82,6 +90,7 @@ class Step:
             "left_out": dict(self.left_out),
             "seconds": self.seconds,
             "output": self.output,
+            **self.about,
         }
 
 
@@ -159,6 +168,85 @@ def plan_flow(workspace: Workspace, config: FlowConfig) -> list[Step]:
         aligned,
         Step("flow", "clips", to_do, finished, left_out, _seconds(workspace, "flow", to_do), str(final)),
     ]
+
+
+def plan_train(features: str | Path, *, jobs: int | None = None, final: bool = False, **options: Any) -> list[Step]:
+    """Return what `merprep train` would do: one run, or one for each action unit that can be learnt.
+
+    Inputs are read and everything is checked that is checked before the first fold; nothing is written.
+
+    Parameters
+    ----------
+    features : path-like
+    jobs, final, options
+        As of `merprep.training.train`; the scheme may be ``action-units``.
+
+    Raises
+    ------
+    MerprepError
+        As `merprep.training.train` before it trains.
+    """
+    from merprep.training import ACTION_UNITS, intended
+    from merprep.training.units import unit_runs
+
+    if options.get("scheme") != ACTION_UNITS:
+        return [_training(intended(features, **options), jobs, final)]
+    del options["scheme"]
+    named = ("model", "preset", "protocol", "runs_folder")
+    of = unit_runs(features, **{name: options.pop(name) for name in named if name in options})
+    return [_training(intended(features, **asked, **options), jobs, final) for asked in of.runs.values()]
+
+
+def _training(run: Intended, jobs: int | None, final: bool) -> Step:
+    from merprep.training.device import workers
+    from merprep.training.stacked_job import groups_of
+
+    plan, kept = run.plan, run.kept()
+    pending = [task for task in run.tasks if task[2] not in kept]
+    count, _ = workers(jobs, run.parameters, plan.device, max(len(groups_of(plan, pending, run.clips)), 1))
+    # By what this run's own finished folds took; whatever else was trained says nothing.
+    seconds = sum(result.seconds for result in kept.values()) / len(kept) * len(pending) / count if kept else None
+    about: dict[str, Any] = {
+        "model": plan.preset.model,
+        "preset": plan.preset.name,
+        "parameters": run.parameters,
+        "members": plan.recipe.members if plan.recipe else 0,
+        "epochs": plan.recipe.epochs if plan.recipe and not plan.recipe.iterations else None,
+        "protocol": run.split.protocol,
+        "folds": run.folds,
+        "seeds": run.seeds,
+        "scheme": run.scheme,
+        "clips": len(run.clips.ids),
+        "persons": len(set(run.clips.persons)),
+        "classes": {name: int((run.clips.labels == number).sum()) for number, name in enumerate(plan.classes)},
+        "device": plan.device,
+        "precision": plan.precision,
+        "stack": plan.stack,
+        "jobs": count,
+        "start": run.stage.told,
+        "notes": run.notes,
+    }
+    name = f"train {plan.preset.model} ({plan.preset.name})"
+    details = (*_told_of_training(about, final), *(f"note: {note}" for note in run.notes))
+    return Step(name, "folds", len(pending), len(kept), {}, seconds, str(run.folder), details, about)
+
+
+def _told_of_training(about: Mapping[str, Any], final: bool) -> list[str]:
+    clips = ", ".join(f"{name} {count}" for name, count in about["classes"].items())
+    seeds = "1 seed" if about["seeds"] == 1 else f"{about['seeds']} seeds"
+    lines = [
+        f"clips: {about['clips']} of {about['persons']} persons in {about['scheme']}: {clips}",
+        f"folds: {about['folds']} by {about['protocol']}, {seeds}",
+    ]
+    if about["parameters"]:
+        networks = "one network" if about["members"] == 1 else f"{about['members']} networks averaged"
+        beside = "one by one" if about["stack"] == 1 else f"up to {about['stack']} networks side by side"
+        processes = "1 process" if about["jobs"] == 1 else f"{about['jobs']} processes"
+        lines += [
+            f"networks: {networks} a fold, {about['parameters']:,} parameters each, {about['start']}",
+            f"how: {about['device']}, {about['precision']}, {beside}, {processes}",
+        ]
+    return [*lines, *(["then one more on everybody"] if final else [])]
 
 
 def _seconds(workspace: Workspace, stage: str, to_do: int) -> float | None:

@@ -76,6 +76,9 @@ class TrainTable(StageConfig):
     seeds: int = Field(default=1, ge=1)
     device: str = "auto"
     jobs: int | None = Field(default=None, ge=1)
+    stack: int | None = Field(default=None, ge=1)
+    precision: Literal["auto", "float32", "bfloat16"] | None = None
+    capture: bool | None = None
     epochs: int | None = Field(default=None, ge=1)
     max_folds: int | None = Field(default=None, ge=1)
     pretrain: str | None = None

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from merprep.cli import completing
 from merprep.cli.cluster import Distributed, Scheduler
 from merprep.cli.output import Output
+from merprep.cli.planned import DryRun
+
+
+class Precision(StrEnum):
+    """In which numbers a network computes."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
 
 
 class Selection(StrEnum):
@@ -46,8 +55,22 @@ def train(
         typer.Option(help="last epoch, or by inner validation persons; test-oracle is optimistic (much literature)."),
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="How many seeds; scores are means over them.")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Worker processes; all cores where not given.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda (all visible GPUs, in turn) or cuda:N.")] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(help="Worker processes; all cores, or one a GPU, where not given."),
+    ] = None,
+    stack: Annotated[
+        int | None, typer.Option(min=1, help="Folds of a small network side by side in a process; 1: one by one.")
+    ] = None,
+    precision: Annotated[
+        Precision | None,
+        typer.Option(help="auto (by itself): bfloat16 for large networks on a GPU that has it, else float32."),
+    ] = None,
+    capture: Annotated[
+        bool | None,
+        typer.Option("--capture/--no-capture", help="Record the steps of large networks on a GPU (by itself), or not."),
+    ] = None,
     distributed: Distributed = None,
     scheduler: Scheduler = None,
     epochs: Annotated[int | None, typer.Option(help="Fewer or more epochs than the recipe says (recorded).")] = None,
@@ -58,6 +81,7 @@ def train(
     ] = None,
     pretrain_scheme: Annotated[str | None, typer.Option(help="Their label scheme; emotions as annotated.")] = None,
     final: Annotated[bool | None, typer.Option("--final", help="Also fit on everybody, for `merprep predict`.")] = None,
+    dry_run: DryRun = False,
     list_: Annotated[bool, typer.Option("--list", help="Only list models, presets, protocols and schemes.")] = False,
 ) -> None:
     """Train leaving people out, pool the predictions, and print the honest score beside the optimistic one.
@@ -85,6 +109,9 @@ def train(
         seeds=seeds,
         device=device,
         jobs=jobs,
+        stack=stack,
+        precision=precision and precision.value,
+        capture=capture,
         epochs=epochs,
         max_folds=max_folds,
         pretrain=pretrain and str(pretrain),
@@ -92,7 +119,13 @@ def train(
         final=final,
     )
     source = table.features or training.newest_input(out.workspace, table.model, table.preset)
-    options = {**table.arguments(), "runs_folder": out.workspace.runs, "progress": out.progress()}
+    options: dict[str, Any] = {**table.arguments(), "runs_folder": out.workspace.runs}
+    if dry_run:
+        from merprep.planning import plan_train
+
+        out.plan(*plan_train(source, **options))
+        return
+    options["progress"] = out.progress()
     if table.scheme == training.ACTION_UNITS:
         if distributed is not None:
             raise UsageError("Action units are trained on this machine alone", mend="leave --distributed out")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -32,27 +32,24 @@ class BatchNorm(nn.BatchNorm2d):
     :math:`m_t = m_{t-1} + a_t (x_t - m_{t-1})` with :math:`a_t = (1 - k) / (1 - k^t)`, k = 0.999.
     """
 
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
+
     def __init__(self, width: int) -> None:
         super().__init__(width, eps=EPS)
-        self._seen: int | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, C, H, W) to the same shape."""
-        if self.training:
-            # Counted here, for reading the buffer would wait for the device at every batch.
-            seen = self._count() + 1
-            self._seen = seen
-            self.momentum = (1 - KEPT) / (1 - KEPT**seen)
-        return super().forward(x)
-
-    def _count(self) -> int:
-        if self._seen is None:
-            self._seen = int(cast("Tensor", self.num_batches_tracked))
-        return self._seen
-
-    def _load_from_state_dict(self, *arguments: Any, **settings: Any) -> None:
-        self._seen = None
-        super()._load_from_state_dict(*arguments, **settings)
+        if not self.training:
+            return super().forward(x)
+        mean, variance = torch.zeros_like(self.running_mean), torch.zeros_like(self.running_var)
+        y = functional.batch_norm(x, mean, variance, self.weight, self.bias, training=True, momentum=1, eps=self.eps)
+        # Counted on the device: a number of Python's would stay the same in steps that are recorded once and repeated.
+        share = (1 - KEPT) / (1 - KEPT ** self.num_batches_tracked.add_(1).double())
+        for average, found in ((self.running_mean, mean), (self.running_var, variance)):
+            average.lerp_(found, share.to(average.dtype))
+        return y
 
 
 class Unit(nn.Module):

@@ -4,10 +4,11 @@ from merprep.training.checkpoints import CheckpointScores, score_checkpoints
 from merprep.training.comparison import Comparison, compare_runs
 from merprep.training.dataset import FeatureDataset, Labelling
 from merprep.training.final import FinalModel, read_final
+from merprep.training.intended import Intended, intended, run_name
 from merprep.training.predicting import predict, scores_of_new, write_predictions
 from merprep.training.recipe import Augmentation, Recipe
 from merprep.training.result import TrainResult
-from merprep.training.run import run_name, train
+from merprep.training.run import train
 from merprep.training.selection import SELECTIONS, Selection, inner_epoch, oracle_epoch
 from merprep.training.sources import newest_input
 from merprep.training.stored import StoredRun, read_run
@@ -22,6 +23,7 @@ __all__ = [
     "Comparison",
     "FeatureDataset",
     "FinalModel",
+    "Intended",
     "Labelling",
     "Recipe",
     "Selection",
@@ -31,6 +33,7 @@ __all__ = [
     "UnitsResult",
     "compare_runs",
     "inner_epoch",
+    "intended",
     "newest_input",
     "oracle_epoch",
     "predict",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
 
 from merprep.errors import DeviceError
 
@@ -35,7 +38,66 @@ def resolve_device(device: str = "auto") -> str:
         )
     if device != "cpu" and not device.startswith("cuda"):
         raise DeviceError("There is no such device", found=device, expected="auto, cpu, cuda or cuda:N")
+    if device not in ("cpu", "cuda", *_visible()):
+        raise DeviceError("There is no such GPU", found=device, expected=", ".join(("cuda", *_visible())))
     return device
+
+
+def _visible() -> list[str]:
+    import torch
+
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+
+
+def devices_of(device: str) -> list[str]:
+    """Return what folds are spread over: all visible GPUs for ``cuda``, otherwise the device that is named.
+
+    Examples
+    --------
+    >>> devices_of("cpu"), devices_of("cuda:1")
+    (['cpu'], ['cuda:1'])
+    """
+    return (_visible() if device == "cuda" else []) or [device]
+
+
+def in_turn(device: str, jobs: int, lots: int) -> list[str]:
+    """Return the device of each of `lots` of folds that `jobs` processes train: the visible GPUs in turn.
+
+    Examples
+    --------
+    >>> in_turn("cpu", 2, 3)
+    ['cpu', 'cpu', 'cpu']
+    """
+    devices = devices_of(device)[:jobs] if jobs > 1 else [device]
+    return [devices[number % len(devices)] for number in range(lots)]
+
+
+@contextmanager
+def steady(device: str) -> Iterator[None]:
+    """Let a GPU find the same numbers each time, and none of them in TF32, as far as it has kernels that can.
+
+    What cannot be done the same way each time is still done; torch then warns. A CPU needs none of this.
+    """
+    if not device.startswith("cuda"):
+        yield
+        return
+    import torch
+
+    # Read when the library of matrix products starts: without it, its results may depend on what ran at the same time.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn, settings = torch.backends.cudnn, cast("Any", torch.utils.deterministic)
+    filling = settings.fill_uninitialized_memory
+    before = torch.get_deterministic_debug_mode(), torch.get_float32_matmul_precision()
+    torch.set_deterministic_debug_mode("warn")
+    torch.set_float32_matmul_precision("highest")
+    settings.fill_uninitialized_memory = False
+    try:
+        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_deterministic_debug_mode(before[0])
+        torch.set_float32_matmul_precision(before[1])
+        settings.fill_uninitialized_memory = filling
 
 
 def keep_freed_memory() -> None:
@@ -64,7 +126,7 @@ def workers(jobs: int | None, parameters: int, device: str, tasks: int) -> tuple
     ----------
     jobs : int, optional
         As asked for; None fills the machine with small networks and gives large ones all of it. Baselines are done
-        sooner than workers would have started.
+        sooner than workers would have started. With several GPUs, None is one process for each.
     parameters : int
         Of the network; 0 for a baseline.
     tasks : int
@@ -77,7 +139,7 @@ def workers(jobs: int | None, parameters: int, device: str, tasks: int) -> tuple
     """
     cores = os.cpu_count() or 1
     small = parameters < SMALL
-    if jobs is None:
-        jobs = cores if 0 < parameters < SMALL and device == "cpu" else 1
-    jobs = max(1, min(jobs, tasks))
+    if jobs is None and parameters:
+        jobs = cores if small and device == "cpu" else len(devices_of(device))
+    jobs = max(1, min(jobs or 1, tasks))
     return jobs, 1 if small else max(1, cores // jobs)

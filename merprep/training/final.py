@@ -30,7 +30,7 @@ class FinalModel:
     """What ``final.safetensors`` holds: tensors, and in its metadata everything needed to use them.
 
     `shape` is that of one clip's input; `origin` says in which units the feature file was and how it was normalised;
-    `persons` and `ids` are those that the model was fitted on.
+    `persons` and `ids` are those that the model was fitted on, `precision` is what it computed in.
     """
 
     preset: Preset
@@ -42,6 +42,7 @@ class FinalModel:
     persons: frozenset[str] = frozenset()
     ids: frozenset[str] = frozenset()
     normaliser: Normaliser | None = None
+    precision: str = "float32"
 
     def about(self) -> dict[str, Any]:
         """Return plain JSON values: the metadata."""
@@ -55,6 +56,7 @@ class FinalModel:
             "persons": sorted(self.persons),
             "ids": sorted(self.ids),
             "normaliser": self.normaliser and self.normaliser.as_json(),
+            "precision": self.precision,
         }
 
 
@@ -87,6 +89,7 @@ def fit_final(
         frozenset(clips.persons) | (plan.start.persons if plan.start is not None else frozenset()),
         frozenset(clips.ids),
         normaliser,
+        plan.precision,
     )
     with written_whole(folder / _NAME) as temporary:
         save_file(model.tensors, temporary, metadata={"merprep": json.dumps(model.about())})
@@ -102,7 +105,7 @@ def _tensors(plan: Plan, clips: Clips, everybody: NDArray[np.int64], seed: int) 
     found: dict[str, Any] = {}
     for member in range(plan.recipe.members):
         number = seed if member == 0 else seed_of(seed, f"everybody/member {member}")
-        network, _ = train_network(plan, plan.recipe, clips, everybody, number)
+        network = train_network(plan, plan.recipe, clips, everybody, number).network
         found |= {f"{prefix_of(member)}{name}": tensor for name, tensor in network.state_dict().items()}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
 
@@ -164,4 +167,5 @@ def _model(about: dict[str, Any], tensors: dict[str, Any], path: Path) -> FinalM
         frozenset(about.get("persons", ())),
         frozenset(about.get("ids", ())),
         Normaliser.of_json(fitted) if fitted else None,
+        about.get("precision", "float32"),
     )

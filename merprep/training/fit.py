@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from merprep.errors import DeviceError, TrainingError
-from merprep.training.augment import Mirror, augment
+from merprep.training.augment import Mirror
 from merprep.training.batches import batch_count, batches_of
-from merprep.training.optimisers import optimiser_of, rate_factor
+from merprep.training.optimisers import Rates
 from merprep.training.recipe import Recipe
+from merprep.training.replay import Recorder, failed_capture_told, replayed
+from merprep.training.step import Step
+
+# Of memory that runs out elsewhere than in torch's own allocator on the GPU.
+_OUT_OF_MEMORY = ("out of memory", "not enough memory", "can't allocate memory", "STATUS_ALLOC_FAILED")
 
 Observer = Callable[[int, nn.Module], None]
 
@@ -29,6 +34,8 @@ def fit(
     mirror: Mirror,
     generator: torch.Generator,
     observe: Observer | None = None,
+    precision: str = "float32",
+    recorder: Recorder | None = None,
 ) -> float:
     """Train `network` in place.
 
@@ -47,6 +54,10 @@ def fit(
         Draws order and augmentation, on the device of `images`.
     observe : callable, optional
         Called with the epoch (from 0) and the network, in evaluation mode, after every epoch.
+    precision : str
+        ``float32`` or ``bfloat16``; see `merprep.training.precision`.
+    recorder : Recorder, optional
+        Records the steps, once for each length of batch; None takes them one after the other.
 
     Returns
     -------
@@ -62,32 +73,30 @@ def fit(
     """
     batches = batch_count(labels, recipe)
     steps = recipe.steps(batches)
-    optimiser = optimiser_of(network, recipe)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate_factor(recipe, batches))
-    loss_of = nn.CrossEntropyLoss(class_weights(labels, n_classes, recipe), label_smoothing=recipe.label_smoothing)
+    step = Step(
+        network, images, labels, recipe, weights=class_weights(labels, n_classes, recipe), mirror=mirror,
+        generator=generator, precision=precision, recorded=recorder is not None,
+    )  # fmt: skip
+    rates = Rates(step.optimiser, recipe, batches)
+    take = replayed(step, recorder)
 
-    def one_epoch(count: int) -> float:
-        total = torch.zeros((), device=images.device)
-        for chosen in islice(batches_of(labels, recipe, generator), count):
-            batch = images[chosen]
-            if not recipe.augmentation.is_off:
-                batch = augment(batch, recipe.augmentation, mirror, generator)
-            loss = loss_of(network(batch), labels[chosen])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += loss.detach()
-        return float(total) / count
+    def one_epoch(first: int, count: int) -> float:
+        step.total.zero_()
+        for number, chosen in enumerate(islice(batches_of(labels, recipe, generator), count)):
+            rates.set(first + number)
+            take(chosen)
+        return float(step.total) / count
 
     mean = math.nan
-    for epoch in range(math.ceil(steps / batches)):
-        network.train()
-        with memory_told():
-            mean = checked_loss(one_epoch(min(batches, steps - epoch * batches)), epoch, recipe)
-        network.eval()
-        if observe is not None:
-            observe(epoch, network)
+    with recorder.lane() if recorder else nullcontext():
+        for epoch in range(math.ceil(steps / batches)):
+            first = epoch * batches
+            network.train()
+            with failed_capture_told(recorder), memory_told():
+                mean = checked_loss(one_epoch(first, min(batches, steps - first)), epoch, recipe)
+                network.eval()
+                if observe is not None:
+                    observe(epoch, network)
     return mean
 
 
@@ -96,19 +105,16 @@ def memory_told() -> Iterator[None]:
     """Say what to do where the device's memory is not enough."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError as error:
+    except RuntimeError as error:
+        found = str(error)
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and not any(sign in found for sign in _OUT_OF_MEMORY):
+            raise
         raise DeviceError(
             "The device has no memory left for training",
-            found=str(error).split(".", maxsplit=1)[0],
-            mend="use a smaller preset, --jobs 1, or --device cpu",
+            found=found.split(".", maxsplit=1)[0],
+            mend="let fewer processes share it (--jobs 1), take a preset with a smaller batch_size or a smaller "
+            "network, or --device cpu; finished folds are kept",
         ) from error
-
-
-def probabilities(network: nn.Module, images: Tensor, batch_size: int = 256) -> Tensor:
-    """Return class probabilities (N, classes) float32 on the CPU; `network` must be in evaluation mode."""
-    with torch.no_grad():
-        parts = [network(part).softmax(dim=1).float().cpu() for part in torch.split(images, batch_size)]
-    return torch.cat(parts)
 
 
 def class_weights(labels: Tensor, n_classes: int, recipe: Recipe) -> Tensor | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ class FoldResult:
     """The outcome of one fold and seed.
 
     `honest` never saw the test side; `optimistic` was chosen on it (None for baselines). `digest` stands for
-    everything that the result depends on, so that a changed setting or clip is trained anew.
+    everything that the result depends on, so that a changed setting or clip is trained anew. `notes` are what a reader
+    of the score must know of this fold.
     """
 
     fold: str
@@ -49,6 +50,7 @@ class FoldResult:
     optimistic: Predictions | None = None
     loss: float | None = None
     seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
         """Write the result, whole or not at all."""
@@ -165,20 +167,52 @@ def rare_class_notes(folds: Sequence[Fold], labels: NDArray[np.int64], classes: 
     TrainingError
         Where the training side of a fold holds fewer than two classes, so that there is nothing to tell apart.
     """
-    missing: dict[str, list[str]] = {}
     for fold in folds:
-        present = set(labels[fold.train].tolist())
-        if len(present) < 2:
-            raise TrainingError(
-                "The training side of a fold holds one class only",
-                where=f"fold {fold.name}",
-                found=", ".join(classes[c] for c in sorted(present)),
-                mend="ingest more subjects, or choose a scheme with other classes (`merprep labels`)",
-            )
-        for number in sorted(set(range(len(classes))) - present):
-            missing.setdefault(classes[number], []).append(fold.name)
+        check_classes(labels[fold.train], classes, fold.name)
+    return missing_class_notes([(fold.name, fold.train) for fold in folds], labels, classes, "on the training side of")
+
+
+def check_classes(labels: NDArray[np.int64], classes: Sequence[str], fold: str) -> None:
+    """Raise where the labels of a training side are all the same.
+
+    Raises
+    ------
+    TrainingError
+    """
+    present = sorted(set(labels.tolist()))
+    if len(present) < 2:
+        raise TrainingError(
+            "The training side of a fold holds one class only",
+            where=f"fold {fold}",
+            found=", ".join(classes[number] for number in present),
+            mend="ingest more subjects, or choose a scheme with other classes (`merprep labels`)",
+        )
+
+
+def missing_class_notes(
+    sides: Sequence[tuple[str, NDArray[np.int64]]], labels: NDArray[np.int64], classes: Sequence[str], place: str
+) -> list[str]:
+    """Say which classes have no clip on a side of which folds.
+
+    Parameters
+    ----------
+    sides : sequence of (str, (N,) int64)
+        A fold's name, and the places of the side's clips.
+    place : str
+        What the side is, in words that a number of folds can follow.
+
+    Examples
+    --------
+    >>> sides = [("a:1", np.array([0, 1])), ("a:2", np.array([1]))]
+    >>> missing_class_notes(sides, np.array([0, 1]), ("happy", "sad"), "on the training side of")
+    ["class 'happy' has no clip on the training side of 1 of 2 folds (a:2)"]
+    """
+    missing: dict[str, list[str]] = {}
+    for fold, side in sides:
+        for number in sorted(set(range(len(classes))) - set(labels[side].tolist())):
+            missing.setdefault(classes[number], []).append(fold)
     return [
-        f"class {name!r} has no clip on the training side of {len(where)} of {len(folds)} folds ({', '.join(where[:3])}"
+        f"class {name!r} has no clip {place} {len(where)} of {len(sides)} folds ({', '.join(where[:3])}"
         + (", ...)" if len(where) > 3 else ")")
         for name, where in missing.items()
     ]

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +20,15 @@ from merprep.models import build_preset
 from merprep.models.presets import Preset
 from merprep.training.augment import Mirror
 from merprep.training.baselines import baseline
-from merprep.training.fit import Observer, fit, memory_told, probabilities
+from merprep.training.fit import fit, memory_told
 from merprep.training.folds import Fold, FoldResult, Predictions, member_seeds, seed_of
 from merprep.training.normalising import normalised
 from merprep.training.preparing import attach, on_maps, seen_at_once
 from merprep.training.recipe import Recipe
+from merprep.training.replay import capture_notes, recorder_of
 from merprep.training.selection import Selection, inner_epoch, oracle_epoch
 from merprep.training.stacked import dropout_generator, with_own_dropout
+from merprep.training.watching import Watcher
 
 if TYPE_CHECKING:
     from merprep.training.pretraining import FirstStage
@@ -56,7 +57,8 @@ class Plan:
     """What is the same for all folds of a run.
 
     `recipe` is None for baselines; `stack` is how many folds are trained side by side, 1 for each by itself;
-    `start` is what networks begin with, None for weights drawn anew.
+    `start` is what networks begin with, None for weights drawn anew. `precision` is ``float32`` or ``bfloat16``;
+    `capture` says whether the steps of a network that is trained by itself are recorded.
     """
 
     preset: Preset
@@ -68,6 +70,8 @@ class Plan:
     folder: Path
     stack: int = 1
     start: FirstStage | None = None
+    precision: str = "float32"
+    capture: bool = False
 
     @property
     def n_classes(self) -> int:
@@ -86,13 +90,14 @@ def run_fold(plan: Plan, fold: Fold, seed: int, digest: str, clips: Clips) -> Fo
     names = [clips.ids[index] for index in fold.test]
     loss: float | None = None
     optimistic: Predictions | None = None
+    notes: list[str] = []
     if plan.recipe is None:
         honest = _baseline(plan, fold, seed, clips)
     else:
         with threads_set(plan.threads), trouble_told(f"fold {fold.name}, seed {seed}"):
-            loss, honest, optimistic = _network(plan, plan.recipe, fold, seed, clips)
+            loss, honest, optimistic, notes = _network(plan, plan.recipe, fold, seed, clips)
     seconds = round(time.perf_counter() - start, 3)
-    result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
+    result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds, notes)
     result.save(plan.folder)
     return result
 
@@ -132,23 +137,20 @@ def _baseline(plan: Plan, fold: Fold, seed: int, clips: Clips) -> Predictions:
     return Predictions(0, found.tolist())
 
 
-def _network(plan: Plan, recipe: Recipe, fold: Fold, seed: int, clips: Clips) -> tuple[float, Predictions, Predictions]:
+def _network(
+    plan: Plan, recipe: Recipe, fold: Fold, seed: int, clips: Clips
+) -> tuple[float, Predictions, Predictions, list[str]]:
     train, inner = sides_of(plan, fold, seed, clips)
     clips = replace(clips, images=normalised(plan.preset.input, clips.images, train))
     watched = torch.from_numpy(clips.images[np.concatenate([fold.test, inner])]).to(plan.device)
-    losses, histories = [], []
+    losses, histories, notes = [], [], []
     for own in member_seeds(seed, fold.name, recipe.members):
-        history: list[NDArray[np.float32]] = []
-        observe = partial(_looked_at, watched=watched, at_once=seen_at_once(plan.preset.input), history=history)
-        losses.append(train_network(plan, recipe, clips, train, own, observe)[1])
-        histories.append(np.stack(history))
-    return float(np.mean(losses)), *chosen_epochs(plan, fold, inner, np.mean(histories, axis=0), clips)
-
-
-def _looked_at(
-    _: int, network: nn.Module, *, watched: torch.Tensor, at_once: int, history: list[NDArray[np.float32]]
-) -> None:
-    history.append(probabilities(network, watched, at_once).numpy())
+        trained = train_network(plan, recipe, clips, train, own, watched)
+        losses.append(trained.loss)
+        histories.append(trained.history)
+        notes += trained.notes
+    honest, optimistic = chosen_epochs(plan, fold, inner, np.mean(histories, axis=0), clips)
+    return float(np.mean(losses)), honest, optimistic, list(dict.fromkeys(notes))
 
 
 def sides_of(plan: Plan, fold: Fold, seed: int, clips: Clips) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -180,23 +182,51 @@ def chosen_epochs(
     return honestly, best
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A network, the mean loss of its last epoch, what it said of the watched clips after every epoch, and notes.
+
+    `history` is (E, N, classes) float32; without epochs where nothing was watched.
+    """
+
+    network: nn.Module
+    loss: float
+    history: NDArray[np.float32]
+    notes: list[str]
+
+
 def train_network(
     plan: Plan,
     recipe: Recipe,
     clips: Clips,
     train: NDArray[np.int64],
     seed: int,
-    observe: Observer | None = None,
-) -> tuple[nn.Module, float]:
-    """Build a network and train it on the chosen clips; the caller's random state is left as it was."""
+    watched: torch.Tensor | None = None,
+) -> Trained:
+    """Build a network and train it on the chosen clips; the caller's random state is left as it was.
+
+    Parameters
+    ----------
+    train : (M,) int64
+        Places of the clips that are trained on.
+    watched : (N, ...), optional
+        Inputs that are looked at after every epoch, on the plan's device.
+    """
     cuda = [torch.device(plan.device)] if plan.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
         torch.manual_seed(seed)
-        network = build_preset(plan.preset, plan.n_classes)
+        # Drawn where it is trained: drawing the weights of a large network takes a core longer than a GPU ten epochs.
+        with torch.device(plan.device):
+            network = build_preset(plan.preset, plan.n_classes)
         if plan.start is not None:
             plan.start.start(network, {clips.persons[index] for index in train})
         attach(network, plan.preset.input, recipe.augmentation)
-        network = with_own_dropout(network.to(plan.device), dropout_generator(plan.device, seed))
+        drawn = torch.Generator(plan.device).manual_seed(seed), dropout_generator(plan.device, seed)
+        network = with_own_dropout(network.to(plan.device), drawn[1])
+        recorder = recorder_of(plan.device, plan.capture, drawn)
+        watcher = None
+        if watched is not None:
+            watcher = Watcher(watched, seen_at_once(plan.preset.input), plan.precision, recorder)
         loss = fit(
             network,
             torch.from_numpy(clips.images[train]).to(plan.device),
@@ -204,10 +234,13 @@ def train_network(
             on_maps(recipe, plan.preset.input),
             n_classes=plan.n_classes,
             mirror=Mirror.of(plan.preset.input),
-            generator=torch.Generator(plan.device).manual_seed(seed),
-            observe=observe,
+            generator=drawn[0],
+            observe=watcher,
+            precision=plan.precision,
+            recorder=recorder,
         )
-    return network, loss
+    history = np.empty((0, 0, plan.n_classes), np.float32) if watcher is None else watcher.history()
+    return Trained(network, loss, history, capture_notes(recorder))
 
 
 def _inner_split(

@@ -12,6 +12,9 @@ from torch import nn
 from merprep.errors import TrainingError
 from merprep.training.recipe import Recipe
 
+# Where torch has one kernel for a whole step; elsewhere it takes one for each operation.
+_FUSED = ("cpu", "cuda")
+
 
 @runtime_checkable
 class Layered(Protocol):
@@ -21,8 +24,17 @@ class Layered(Protocol):
         """Return the layer of a parameter, and the number of the top layer."""
 
 
-def optimiser_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def optimiser_of(network: nn.Module, recipe: Recipe, *, recorded: bool = False) -> torch.optim.Optimizer:
     """Return the optimiser of a recipe, its parameters grouped by learning rate and weight decay.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Where it will be trained.
+    recipe : Recipe
+    recorded : bool
+        Whether its steps may be recorded (`merprep.training.replay`): learning rates and counts of steps then stand in
+        tensors.
 
     Raises
     ------
@@ -36,13 +48,21 @@ def optimiser_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     >>> [(group["lr"], group["weight_decay"]) for group in groups]
     [(1.0, 0.05), (2.0, 0.0)]
     """
+    device = next(network.parameters()).device
     # Fused: one pass over all parameters, which for small networks saves a fifth of the whole training.
-    settings: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, "fused": True}
+    way = "fused" if device.type in _FUSED else "foreach"
+    settings: dict[str, Any] = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, way: True}
     groups = _groups(network, recipe)
+    if recorded:
+        # The GPU's kernels read single precision; elsewhere a rate is what it would be as a number.
+        kind = torch.float32 if device.type == "cuda" else torch.float64
+        for group in groups:
+            group["lr"] = torch.tensor(group["lr"], dtype=kind, device=device)
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(groups, momentum=recipe.momentum, **settings)
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(groups, **settings)
+    settings["capturable"] = recorded and device.type == "cuda"
+    adam = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return adam(groups, **settings)
 
 
 def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
@@ -54,7 +74,10 @@ def _groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
         rate *= recipe.bias_rate if name.endswith("bias") else 1.0
         decays = parameter.dim() > 1 or not recipe.decay_matrices_only
         found.setdefault((rate, recipe.weight_decay if decays else 0.0), []).append(parameter)
-    return [{"params": params, "lr": rate, "weight_decay": decay} for (rate, decay), params in found.items()]
+    return [
+        {"params": params, "lr": rate, "initial_lr": rate, "weight_decay": decay}
+        for (rate, decay), params in found.items()
+    ]
 
 
 def _layer_scale(network: nn.Module, name: str, recipe: Recipe) -> float:
@@ -98,3 +121,45 @@ def rate_factor(recipe: Recipe, batches: int) -> Callable[[int], float]:
         return 1.0
 
     return factor
+
+
+class Rates:
+    """Sets the learning rates of a training's steps.
+
+    Not one of torch's schedules: those hold the optimiser in a circle, so that its memory on a GPU would not be free
+    when the next fold begins.
+
+    Parameters
+    ----------
+    optimiser : torch.optim.Optimizer
+        From `optimiser_of`.
+    recipe : Recipe
+    batches : int
+        Of an epoch.
+
+    Examples
+    --------
+    >>> recipe = Recipe(schedule="step", step_iterations=1, learning_rate=1)
+    >>> optimiser = optimiser_of(nn.Linear(2, 2), recipe)
+    >>> Rates(optimiser, recipe, 3).set(2)
+    >>> round(optimiser.param_groups[0]["lr"], 4)
+    0.01
+    """
+
+    def __init__(self, optimiser: torch.optim.Optimizer, recipe: Recipe, batches: int) -> None:
+        self.groups = optimiser.param_groups
+        self.factor = rate_factor(recipe, batches)
+        self._last = 1.0
+
+    def set(self, step: int) -> None:
+        """Set all rates to what they are at a step, counted from 0."""
+        factor = self.factor(step)
+        if factor == self._last:
+            return
+        self._last = factor
+        for group in self.groups:
+            rate = group["initial_lr"] * factor
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate

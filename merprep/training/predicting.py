@@ -20,9 +20,9 @@ from merprep.training.baselines import baseline
 from merprep.training.dataset import labelling_of
 from merprep.training.device import resolve_device
 from merprep.training.final import FinalModel, origin_of, prefix_of, read_final
-from merprep.training.fit import probabilities
 from merprep.training.preparing import attach, seen_at_once
 from merprep.training.sources import open_source, readable
+from merprep.training.watching import probabilities
 
 _PROBABILITY = "probability_"
 # Scaled clip by clip, so that the units of the file do not matter.
@@ -180,7 +180,7 @@ def _chances(model: FinalModel, images: NDArray[Any], device: str) -> NDArray[np
         # Frames that are drawn at random are the same ones each time.
         with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
             torch.manual_seed(0)
-            found.append(probabilities(network, seen, at_once).numpy().astype(np.float64))
+            found.append(probabilities(network, seen, at_once, model.precision).cpu().numpy().astype(np.float64))
     return cast("NDArray[np.float64]", np.mean(found, axis=0))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,9 +16,11 @@ from merprep.evaluation import Split
 from merprep.models import build_preset
 from merprep.training.augment import check_augmentation
 from merprep.training.dataset import FeatureDataset
-from merprep.training.folds import rare_class_notes
-from merprep.training.job import Clips, Plan
+from merprep.training.folds import Fold, check_classes, missing_class_notes, rare_class_notes
+from merprep.training.job import Clips, Plan, sides_of, trouble_told
 from merprep.training.preparing import attach, check_changes
+
+Task = tuple[Fold, int, str]
 
 
 def clips_of(dataset: FeatureDataset, permute: int | None) -> Clips:
@@ -67,6 +70,32 @@ def notes_of(
     return notes
 
 
+def inner_notes(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[str]:
+    """Say which classes inner selection lacks, among the persons who choose the epoch and those left to train on.
+
+    Raises
+    ------
+    TrainingError
+        Where the persons left to train on show one class only, or there are too few to choose from.
+    """
+    if plan.recipe is None or plan.selection != "inner":
+        return []
+    several = len({seed for _, seed, _ in tasks}) > 1
+    fitted, validated = [], []
+    for fold, seed, _ in tasks:
+        name = f"{fold.name} with seed {seed}" if several else fold.name
+        with trouble_told(f"fold {name}"):
+            left, chosen = sides_of(plan, fold, seed, clips)
+        check_classes(clips.labels[left], plan.classes, f"{name}, without its validation persons")
+        fitted.append((name, left))
+        validated.append((name, chosen))
+    left_over = "once validation persons are taken out, on the training side of"
+    return [
+        *missing_class_notes(validated, clips.labels, plan.classes, "among the validation persons of"),
+        *missing_class_notes(fitted, clips.labels, plan.classes, left_over),
+    ]
+
+
 def check_network(plan: Plan, clips: Clips) -> int:
     """Return the number of parameters, after a dry run without memory that raises where the input does not fit."""
     if plan.recipe is None:
@@ -84,7 +113,7 @@ def check_network(plan: Plan, clips: Clips) -> int:
 
 def config_of(plan: Plan, dataset: FeatureDataset, clips: Clips, split: Split, permute: int | None) -> dict[str, Any]:
     """Return everything that a fold's result depends on, as plain JSON values."""
-    recipe = plan.recipe.model_dump(mode="json") if plan.recipe else None
+    recipe = plan.recipe.model_dump(mode="json", exclude={"precision"}) if plan.recipe else None
     return {
         "preset": {**plan.preset.model_dump(mode="json"), "recipe": recipe},
         "scheme": dataset.scheme,
@@ -94,6 +123,7 @@ def config_of(plan: Plan, dataset: FeatureDataset, clips: Clips, split: Split, p
         # The optimistic score is always computed, so asking for it changes nothing that a fold depends on.
         "selection": "inner" if plan.selection == "inner" else "last",
         "device": plan.device,
+        "precision": plan.precision,
         "permute_labels_within_persons": permute,
         "start": plan.start.about if plan.start else "from scratch",
         "inputs": _digest(clips),

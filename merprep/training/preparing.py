@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from torch.nn import functional
 
 from merprep.errors import ModelError
 from merprep.models.presets import InputSpec
+from merprep.training.precision import in_single
 from merprep.training.recipe import Augmentation, Recipe
 
 # Of ImageNet's training pictures, red, green, blue, in units of full scale.
@@ -67,13 +69,19 @@ class Preparation:
     def _normalised(self, pictures: Tensor) -> Tensor:
         if self.spec.normalisation == "none":
             return pictures
-        grey = len(self.spec.channels) == 1
-        shape = (-1, *[1] * (pictures.dim() - 2))
-        mean = pictures.new_tensor([_GREY_MEAN] if grey else _MEAN).view(shape)
-        deviation = pictures.new_tensor([_GREY_DEVIATION] if grey else _DEVIATION).view(shape)
         if self.spec.normalisation == "onset-difference":
             return (pictures - pictures[:, :, -2:-1]) / _SMALL_CHANGE
-        return (pictures / 255 - mean) / deviation
+        mean, deviation = _colours(len(self.spec.channels), pictures.device, pictures.dtype)
+        shape = (-1, *[1] * (pictures.dim() - 2))
+        return (pictures / 255 - mean.view(shape)) / deviation.view(shape)
+
+
+@cache
+def _colours(channels: int, device: torch.device, kind: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of each colour; kept, for nothing may be brought to a device while it records."""
+    grey = channels == 1
+    mean, deviation = ([_GREY_MEAN], [_GREY_DEVIATION]) if grey else (_MEAN, _DEVIATION)
+    return torch.tensor(mean, dtype=kind, device=device), torch.tensor(deviation, dtype=kind, device=device)
 
 
 def attach(network: nn.Module, spec: InputSpec, augmentation: Augmentation | None = None) -> nn.Module:
@@ -93,7 +101,9 @@ def attach(network: nn.Module, spec: InputSpec, augmentation: Augmentation | Non
     preparation = Preparation(spec, augmentation or Augmentation())
 
     def prepared(module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (preparation(inputs[0], training=module.training), *inputs[1:])
+        # The network may compute in bfloat16; places between pixels are finer than that.
+        with in_single(inputs[0].device):
+            return (preparation(inputs[0], training=module.training), *inputs[1:])
 
     network.register_forward_pre_hook(prepared)
     return network

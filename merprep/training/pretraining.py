@@ -121,7 +121,8 @@ def first_stage(preset: Preset, macros: Macros, target: Iterable[str], folder: P
         "classes": list(macros.classes),
         "scheme": macros.scheme,
         "inputs": _digest(macros),
-        "recipe": recipe.model_dump(mode="json"),
+        # Computed in the precision of the run, which its configuration names.
+        "recipe": recipe.model_dump(mode="json", exclude={"precision"}),
         "notes": list(macros.notes),
     }
     return FirstStage(folder, frozenset(macros.persons) - {""}, frozenset(target), about)

@@ -76,6 +76,8 @@ class Recipe(StageConfig):
     label_smoothing : float
     class_weight_power : float
         0 weighs every clip equally, 1 every class; between them, mild.
+    precision : str
+        ``float32``; ``bfloat16`` for the network's products; or ``auto``, see `merprep.training.precision`.
     members : int
         How many networks are trained on the same clips, alike but for what is drawn; their probabilities are averaged.
 
@@ -104,6 +106,7 @@ class Recipe(StageConfig):
     drop_last: bool = False
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weight_power: float = Field(default=0.0, ge=0, le=1)
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     members: int = Field(default=1, ge=1, le=64)
     augmentation: Augmentation = Augmentation()
 

@@ -50,6 +50,7 @@ class TrainResult:
     notes: tuple[str, ...] = ()
     subject_dependent: bool = False
     start: str = "from scratch"
+    precision: str = "float32"
     published: tuple[dict[str, Any], ...] = ()
     predictions: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False, compare=False)
 
@@ -138,6 +139,7 @@ class TrainResult:
             "protocol": self.protocol,
             "selection": self.selection,
             "start": self.start,
+            "precision": self.precision,
             "scheme": self.scheme,
             "classes": list(self.classes),
             "seeds": self.seeds,
@@ -190,6 +192,7 @@ def conclude(
         classes=plan.classes,
         **honest,
         optimistic=optimistic,
+        precision=plan.precision,
         notes=(*notes, *remarks),
         published=published,
         predictions=table,

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from merprep.config import canonical_json, short_hash
-from merprep.errors import TrainingError, UsageError
-from merprep.models import preset as read_preset
+from merprep.errors import TrainingError
 from merprep.models.presets import Preset
 from merprep.progress import Progress, Silent
 from merprep.store.locks import writing
@@ -21,23 +20,19 @@ from merprep.store.provenance import versions
 from merprep.store.schema import checked_version
 from merprep.store.whole import sweep
 from merprep.store.workspace import written_whole
-from merprep.training.dataset import FeatureDataset, Labelling
-from merprep.training.device import keep_freed_memory, resolve_device, workers
+from merprep.training.dataset import Labelling
+from merprep.training.device import in_turn, keep_freed_memory, steady, workers
 from merprep.training.final import fit_final, origin_of
-from merprep.training.folds import Fold, FoldResult, load_fold, split_of
+from merprep.training.folds import FoldResult
+from merprep.training.intended import Intended, intended
 from merprep.training.job import Clips, Plan, run_fold
-from merprep.training.prepare import check_network, clips_of, config_of, notes_of
-from merprep.training.recipe import Recipe
+from merprep.training.prepare import Task
 from merprep.training.result import TrainResult, conclude
-from merprep.training.selection import SELECTIONS, Selection
-from merprep.training.stacked_job import alone_notes, groups_of, run_folds, stack_size
-from merprep.training.start import stage_of
+from merprep.training.stacked_job import groups_of, run_folds
 from merprep.training.stored import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from merprep.engines import Engine
-
-Task = tuple[Fold, int, str]
 
 
 def train(
@@ -54,6 +49,8 @@ def train(
     device: str = "auto",
     jobs: int | None = None,
     stack: int | None = None,
+    precision: str | None = None,
+    capture: bool | None = None,
     epochs: int | None = None,
     max_folds: int | None = None,
     permute_labels_within_persons: int | None = None,
@@ -89,10 +86,17 @@ def train(
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``cuda:N``.
     jobs : int, optional
-        Worker processes; None decides by the network's size.
+        Worker processes; None decides by the network's size. With ``cuda`` and several visible GPUs, folds are given
+        to them in turn; on one, the processes share it.
     stack : int, optional
         Folds of a small network that are trained side by side in one process, as one network with stacked parameters;
         None decides by the device, 1 trains each alone. Results differ by rounding at most.
+    precision : str, optional
+        ``float32``, ``bfloat16`` or ``auto``, in place of the recipe's; recorded. ``auto`` takes bfloat16 for networks
+        of ten million parameters and more on a GPU that has it.
+    capture : bool, optional
+        Whether the steps of networks that are trained by themselves are recorded once and done again without Python;
+        None does so on a GPU. On a CPU, where nothing can be recorded, the same steps run on the same tensors.
     epochs : int, optional
         In place of the recipe's; recorded.
     max_folds : int, optional
@@ -127,89 +131,51 @@ def train(
     >>> result.full["uf1"], result.optimistic["full"]["uf1"]  # doctest: +SKIP
     """
     start = time.perf_counter()
-    _check_extent(seeds, max_folds, run_folder, runs_folder)
-    chosen = preset if isinstance(preset, Preset) else read_preset(model, preset)
-    dataset = FeatureDataset(features, scheme, spec=chosen.input)
-    clips = clips_of(dataset, permute_labels_within_persons)
-    split = split_of(protocol, dataset.roster, clips.images, dataset.fitted_on)
-    folds = split.folds
-    notes = notes_of(dataset, split, clips, max_folds, permute_labels_within_persons)
-    recipe = Recipe.of(chosen, epochs=epochs) if chosen.kind == "network" else None
-    rule = _selection(selection)
-    plan = Plan(chosen, recipe, dataset.classes, rule, resolve_device(device), 1, Path())
-    parameters = check_network(plan, clips)
-    stage = stage_of(plan, clips, pretrain, pretrain_scheme)
-    plan = replace(plan, start=stage.first)
-    plan = replace(plan, stack=stack_size(plan, parameters, stack))
-    notes += alone_notes(plan, parameters)
-    config = config_of(plan, dataset, clips, split, permute_labels_within_persons)
-    notes += stage.notes
-    folder = Path(run_folder or Path(runs_folder or "") / run_name(chosen, config))
-    folder = folder if engine is None else folder.absolute()
-    plan = stage.placed(replace(plan, folder=folder / "folds"))
-    with writing(folder, "train"):
-        sweep([folder, plan.folder])
-        _claim(
-            folder, config, {"seeds": seeds, "max_folds": max_folds, "folds": len(folds), "skipped": dataset.skipped}
-        )
-        digest = short_hash(canonical_json(config), 16)
-        tasks = [(fold, seed, f"{digest}/{fold.name}/{seed}") for seed in range(seeds) for fold in folds[:max_folds]]
-        stage.run(plan, tasks, clips, final=final, progress=progress or Silent())
-        results = _run(plan, tasks, clips, jobs, parameters, progress or Silent(), engine)
+    run = intended(
+        features,
+        model=model,
+        run_folder=run_folder,
+        runs_folder=runs_folder,
+        preset=preset,
+        scheme=scheme,
+        protocol=protocol,
+        selection=selection,
+        seeds=seeds,
+        device=device,
+        stack=stack,
+        precision=precision,
+        capture=capture,
+        epochs=epochs,
+        max_folds=max_folds,
+        permute_labels_within_persons=permute_labels_within_persons,
+        pretrain=pretrain,
+        pretrain_scheme=pretrain_scheme,
+    )
+    if engine is not None:
+        run = run.at(run.folder.absolute())
+    progress = progress or Silent()
+    with writing(run.folder, "train"), steady(run.plan.device):
+        sweep([run.folder, run.plan.folder])
+        _claim(run)
+        run.stage.run(run.plan, run.tasks, run.clips, final=final, progress=progress)
+        results = _run(run, jobs, progress, engine)
         if final:
-            fit_final(plan, clips, folder, scheme=dataset.scheme, origin=origin_of(features, chosen))
-        about = {"protocol": split.protocol, "selection": rule, "scheme": dataset.scheme, "seeds": seeds, "run": folder}
-        about |= {"start": stage.told}
-        about |= {"subject_dependent": split.subject_dependent}
-        return conclude(
-            results,
-            clips,
-            plan,
-            notes=notes,
-            folds=len(folds[:max_folds]),
-            seconds=time.perf_counter() - start,
-            **about,
-        )
+            origin = origin_of(features, run.plan.preset)
+            fit_final(run.plan, run.clips, run.folder, scheme=run.scheme, origin=origin)
+        seconds = time.perf_counter() - start
+        notes = [*run.notes, *_notes_of(results)]
+        return conclude(results, run.clips, run.plan, notes=notes, seconds=seconds, **run.about())
 
 
-def run_name(preset: Preset, config: dict[str, Any]) -> str:
-    """Name a run's folder after what it depends on: ``<model>-<preset>-<id>``.
-
-    Parameters
-    ----------
-    preset : Preset
-    config : dict
-        Plain JSON values, all that the run's results depend on.
-
-    Examples
-    --------
-    >>> run_name(read_preset("htnet", "sanity"), {"inputs": "3f9a12c4"})
-    'htnet-sanity-94043b45'
-    """
-    return f"{preset.model}-{preset.name}-{short_hash(canonical_json(config))}"
-
-
-def _check_extent(seeds: int, max_folds: int | None, *folders: str | Path | None) -> None:
-    if seeds < 1 or (max_folds is not None and max_folds < 1):
-        raise UsageError("Seeds and folds are counted from 1", found=f"seeds={seeds}, max_folds={max_folds}")
-    if sum(folder is not None for folder in folders) != 1:
-        raise UsageError("A run needs one place to go", expected="either run_folder or runs_folder")
-
-
-def _selection(selection: str) -> Selection:
-    known: tuple[str, ...] = SELECTIONS
-    if selection not in known:
-        raise UsageError("There is no such selection rule", found=selection, expected=", ".join(known))
-    return cast("Selection", selection)
-
-
-def _claim(folder: Path, config: dict[str, Any], extent: dict[str, Any]) -> None:
+def _claim(run: Intended) -> None:
     """Write ``run.json``, or raise where the folder holds another run."""
-    path = folder / "run.json"
+    path = run.folder / "run.json"
     if path.exists():
-        _same_run(path, config)
+        _same_run(path, run.config)
+    folds = len(run.split.folds)
+    extent = {"seeds": run.seeds, "max_folds": run.max_folds, "folds": folds, "skipped": run.skipped}
     with written_whole(path) as temporary:
-        values = {"schema_version": SCHEMA_VERSION, "config": config, **extent, "created_with": versions()}
+        values = {"schema_version": SCHEMA_VERSION, "config": run.config, **extent, "created_with": versions()}
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -235,31 +201,29 @@ def _same_run(path: Path, config: dict[str, Any]) -> None:
         )
 
 
-def _run(
-    plan: Plan,
-    tasks: Sequence[Task],
-    clips: Clips,
-    jobs: int | None,
-    parameters: int,
-    progress: Progress,
-    engine: Engine | None,
-) -> list[FoldResult]:
-    kept = {task[2]: load_fold(plan.folder, task[0].name, task[1], task[2]) for task in tasks}
-    pending = [task for task in tasks if kept[task[2]] is None]
-    groups = groups_of(plan, pending, clips)
-    count, threads = workers(jobs, parameters, plan.device, max(len(groups), 1))
-    progress.start(f"train {plan.preset.model}-{plan.preset.name}, folds", len(tasks))
-    progress.advance(len(tasks) - len(pending))
+def _run(run: Intended, jobs: int | None, progress: Progress, engine: Engine | None) -> list[FoldResult]:
+    plan, kept = run.plan, run.kept()
+    pending = [task for task in run.tasks if task[2] not in kept]
+    groups = groups_of(plan, pending, run.clips)
+    count, threads = workers(jobs, run.parameters, plan.device, max(len(groups), 1))
+    progress.start(f"train {plan.preset.model}-{plan.preset.name}, folds", len(run.tasks))
+    progress.advance(len(run.tasks) - len(pending))
     if engine is None:
-        trained = _results(replace(plan, threads=threads), groups, clips, count)
+        trained = _results(replace(plan, threads=threads), groups, run.clips, count)
     else:
-        trained = _carried(plan, groups, clips, engine)
+        trained = _carried(plan, groups, run.clips, engine)
     for results in trained:
         for result in results:
             kept[result.digest] = result
             progress.advance()
     progress.finish()
-    return [cast("FoldResult", kept[task[2]]) for task in tasks]
+    return [kept[task[2]] for task in run.tasks]
+
+
+def _notes_of(results: Sequence[FoldResult]) -> list[str]:
+    """Return what single trainings have to say, each thing once."""
+    told = Counter(note for result in results for note in result.notes)
+    return [f"{note} ({count} of {len(results)} trainings)" for note, count in told.items()]
 
 
 def _results(plan: Plan, groups: Sequence[list[Task]], clips: Clips, jobs: int) -> Iterator[list[FoldResult]]:
@@ -269,10 +233,12 @@ def _results(plan: Plan, groups: Sequence[list[Task]], clips: Clips, jobs: int) 
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    devices = in_turn(plan.device, jobs, len(groups))
+    work = [(replace(plan, device=device), group, clips) for device, group in zip(devices, groups, strict=True)]
     # Sent whole to each worker: a memory map would leave files behind on Windows, and the clips are a few megabytes.
     pool = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", max_nbytes=None)
     try:
-        yield from pool(joblib.delayed(_in_worker)(plan, group, clips) for group in groups)
+        yield from pool(joblib.delayed(_in_worker)(*own) for own in work)
     except TerminatedWorkerError as error:
         raise TrainingError(
             "A worker process died while it trained",
@@ -304,6 +270,7 @@ def _in_worker(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
 
 
 def _trained(plan: Plan, group: list[Task], clips: Clips) -> list[FoldResult]:
-    if plan.stack > 1:
-        return run_folds(plan, group, clips)
-    return [run_fold(plan, fold, seed, digest, clips) for fold, seed, digest in group]
+    with steady(plan.device):
+        if plan.stack > 1:
+            return run_folds(plan, group, clips)
+        return [run_fold(plan, fold, seed, digest, clips) for fold, seed, digest in group]

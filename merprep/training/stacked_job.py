@@ -41,18 +41,22 @@ def stack_size(plan: Plan, parameters: int, asked: int | None) -> int:
     return FOLDS_CPU if parameters <= BESIDE_A_CORE else 1
 
 
-def alone_notes(plan: Plan, parameters: int) -> list[str]:
-    """Say where folds of a small network had to be trained one by one."""
-    if plan.recipe is None or parameters >= SMALL or plan.preset.input.is_picture or _can_stack(plan, plan.recipe):
+def alone_notes(plan: Plan, parameters: int, asked: int | None = None) -> list[str]:
+    """Say where folds were trained one by one though the network is small, or side by side was asked for."""
+    if plan.stack > 1 or asked == 1 or plan.recipe is None:
         return []
-    return ["folds were trained one by one: this network or recipe cannot be stacked"]
+    if asked is None and (parameters >= SMALL or plan.preset.input.is_picture or _can_stack(plan, plan.recipe)):
+        return []
+    if parameters >= SMALL:
+        return ["folds were trained one by one: only small networks are trained side by side"]
+    return ["folds were trained one by one: this network, recipe or precision cannot be stacked"]
 
 
 def _can_stack(plan: Plan, recipe: Recipe) -> bool:
     # Rates and decays that differ from tensor to tensor of a kind are read off names and shapes, which stacks change.
     if recipe.layer_decay != 1 or recipe.decay_matrices_only:
         return False
-    if plan.preset.input.is_picture or plan.start is not None:
+    if plan.preset.input.is_picture or plan.start is not None or plan.precision != "float32":
         return False
     with torch.device("meta"):
         return is_stackable(build_preset(plan.preset, plan.n_classes))

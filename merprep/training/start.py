@@ -104,6 +104,6 @@ def _trainer(plan: Plan) -> Trainer:
         images = normalised(plan.preset.input, macros.images, rows)
         clips = Clips(images, macros.labels, macros.persons, [""] * len(macros.ids), macros.ids)
         # One first stage for all seeds, as published weights would be.
-        return train_network(alone, recipe, clips, rows, 0)[0]
+        return train_network(alone, recipe, clips, rows, 0).network
 
     return train

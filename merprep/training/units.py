@@ -125,27 +125,59 @@ def train_units(
     MerprepError
         As `merprep.training.train` does.
     """
+    of = unit_runs(features, model=model, runs_folder=runs_folder, preset=preset, units=units, protocol=protocol)
+    runs = {unit: train(features, **asked, **options) for unit, asked in of.runs.items()}
+    result = _concluded(runs, of.datasets, of.missing, of.folder)
+    _write(result)
+    return result
+
+
+@dataclass(frozen=True)
+class UnitRuns:
+    """The runs that action units come to: `runs` holds what `merprep.training.train` is asked for each, by unit.
+
+    `missing` says why a unit cannot be learnt.
+    """
+
+    folder: Path
+    datasets: Mapping[int, FeatureDataset]
+    runs: Mapping[int, dict[str, Any]]
+    missing: Mapping[int, str]
+
+
+def unit_runs(
+    features: str | Path,
+    *,
+    model: str,
+    runs_folder: str | Path,
+    preset: str | Preset = "published",
+    units: Sequence[int] = CROSS_DATABASE_UNITS,
+    protocol: str = "hde",
+) -> UnitRuns:
+    """Return the runs of `train_units`; nothing is trained.
+
+    Raises
+    ------
+    TrainingError
+        Where no unit can be learnt.
+    """
     wanted = tuple(dict.fromkeys(units))
     if not wanted:
         raise UsageError("At least one action unit must be named")
     chosen = preset if isinstance(preset, Preset) else read_preset(model, preset)
     datasets = {unit: FeatureDataset(features, UnitLabelling(unit), spec=chosen.input) for unit in wanted}
     missing = {unit: why for unit in wanted if (why := _untrainable(datasets[unit], unit, protocol))}
-    left = [unit for unit in wanted if unit not in missing]
-    if not left:
+    if len(missing) == len(wanted):
         raise TrainingError("No action unit can be learnt", where=str(features), found="; ".join(missing.values()))
     key = short_hash(canonical_json([list(wanted), protocol, chosen.model_dump(mode="json"), Path(features).name]))
     folder = Path(runs_folder) / f"{chosen.model}-{chosen.name}-{ACTION_UNITS}-{key}"
+    alike = {"model": model, "preset": chosen, "protocol": protocol}
     runs = {
-        unit: train(
-            features, model=model, preset=chosen, scheme=UnitLabelling(unit), protocol=protocol,
-            run_folder=folder / f"au-{unit}", **options,
-        )
-        for unit in left
-    }  # fmt: skip
-    result = _concluded(runs, datasets, missing, folder)
-    _write(result)
-    return result
+        unit: {**alike, "scheme": UnitLabelling(unit), "run_folder": folder / f"au-{unit}"}
+        for unit in wanted
+        if unit not in missing
+    }
+    return UnitRuns(folder, datasets, runs, missing)
 
 
 def _untrainable(dataset: FeatureDataset, unit: int, protocol: str) -> str:

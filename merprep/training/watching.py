@@ -1,0 +1,70 @@
+"""What a network says of clips that it does not learn from, at any time or after every epoch."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from merprep.training.precision import logits_of
+from merprep.training.replay import Recorder, Work, replayed
+
+
+def probabilities(network: nn.Module, images: Tensor, at_once: int = 256, precision: str = "float32") -> Tensor:
+    """Return class probabilities (N, classes) float32 where the images are; `network` must be in evaluation mode."""
+    with torch.no_grad():
+        parts = [logits_of(network, part, precision).softmax(dim=1).float() for part in torch.split(images, at_once)]
+        return torch.cat(parts)
+
+
+class Watcher:
+    """Looks at the same clips after every epoch; what it saw stays on the device until it is asked for.
+
+    Parameters
+    ----------
+    images : (N, ...)
+        On the network's device.
+    at_once : int
+        How many are looked at in one batch.
+    precision : str
+    recorder : Recorder, optional
+        Records the look, where steps are recorded.
+
+    Examples
+    --------
+    >>> watcher = Watcher(torch.ones(3, 2), 256)
+    >>> for epoch in range(2):
+    ...     watcher(epoch, nn.Linear(2, 4))
+    >>> watcher.history().shape
+    (2, 3, 4)
+    """
+
+    def __init__(
+        self, images: Tensor, at_once: int, precision: str = "float32", recorder: Recorder | None = None
+    ) -> None:
+        self.images, self.at_once, self.precision, self.recorder = images, at_once, precision, recorder
+        self._look: Work | None = None
+        self._seen: list[Tensor] = []
+        self._last: Tensor | None = None
+
+    def __call__(self, epoch: int, network: nn.Module) -> None:
+        """Look at all clips with a network in evaluation mode, always the same one."""
+        del epoch
+        if self._look is None:
+            self._look = replayed(partial(self._looked, network), self.recorder)
+        self._look()
+        if self._last is not None:
+            self._seen.append(self._last.clone())
+
+    def _looked(self, network: nn.Module) -> None:
+        found = probabilities(network, self.images, self.at_once, self.precision)
+        if self._last is None:
+            self._last = torch.empty_like(found)
+        self._last.copy_(found)
+
+    def history(self) -> NDArray[np.float32]:
+        """Return the probabilities after every epoch, (E, N, classes) float32."""
+        return torch.stack(self._seen).cpu().numpy()
