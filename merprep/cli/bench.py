@@ -170,24 +170,32 @@ def train(
     out: Output,
     folds: Annotated[int, typer.Option(min=1, help="How many folds of each preset are trained.")] = 8,
     epochs: Annotated[int, typer.Option(min=1, help="For how many epochs.")] = 4,
-    models: Annotated[str, typer.Option(help="Networks by name, with commas; all small ones where not given.")] = "",
-    preset: Annotated[str, typer.Option(help="Their preset.")] = "sanity",
+    models: Annotated[
+        str, typer.Option(help="Networks by name, with commas; all small ones, or HTNet on a GPU, where not given.")
+    ] = "",
+    preset: Annotated[str | None, typer.Option(help="Their preset: sanity by itself, published on a GPU.")] = None,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Processes of the last column; all cores if not given.")
     ] = None,
+    device: Annotated[str, typer.Option(help="cpu; or cuda: the steps of HTNet as published alone.")] = "cpu",
     out_file: _Csv = None,
 ) -> None:
-    """Measure what a fold of each small network costs: one at a time, side by side, and side by side in processes.
+    """Measure what training costs: folds of small networks side by side, and one network's steps, captured or not.
 
     Example: merprep bench train --folds 4 --models flow-cnn
     """
     from merprep.bench.train import PRESETS, train_cost
+    from merprep.bench.train_steps import step_cost
 
-    presets = [(name.strip(), preset) for name in models.split(",")] if models else PRESETS
-    cost = train_cost(presets, folds=folds, epochs=epochs, jobs=jobs)
-    _table(out, "Milliseconds a fold and epoch on random maps, 442 clips", cost)
-    _write(out, cost, out_file)
-    out.document({"cost": [asdict(row) for row in cost]})
+    chosen = preset or ("sanity" if device == "cpu" else "published")
+    presets = [(name.strip(), chosen) for name in models.split(",")] if models else []
+    cost = train_cost(presets or PRESETS, folds=folds, epochs=epochs, jobs=jobs) if device == "cpu" else []
+    if cost:
+        _table(out, "Milliseconds a fold and epoch on random maps, 442 clips", cost)
+    steps = step_cost(presets, device=device, epochs=2 * epochs)
+    _table(out, "Milliseconds an epoch of one network, its steps one after the other and captured", steps)
+    _write(out, cost or steps, out_file)
+    out.document({"cost": [asdict(row) for row in cost], "steps": [asdict(row) for row in steps]})
 
 
 def workers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,13 +186,15 @@ def chosen_epochs(
 class Trained:
     """A network, the mean loss of its last epoch, what it said of the watched clips after every epoch, and notes.
 
-    `history` is (E, N, classes) float32; without epochs where nothing was watched.
+    `history` is (E, N, classes) float32, and `ends` says when each epoch had ended (`time.perf_counter`); both are
+    without epochs where nothing was watched.
     """
 
     network: nn.Module
     loss: float
     history: NDArray[np.float32]
     notes: list[str]
+    ends: list[float] = field(default_factory=list)
 
 
 def train_network(
@@ -240,7 +242,7 @@ def train_network(
             recorder=recorder,
         )
     history = np.empty((0, 0, plan.n_classes), np.float32) if watcher is None else watcher.history()
-    return Trained(network, loss, history, capture_notes(recorder))
+    return Trained(network, loss, history, capture_notes(recorder), watcher.ends if watcher else [])
 
 
 def _inner_split(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 
 import numpy as np
@@ -33,6 +34,11 @@ class Watcher:
     recorder : Recorder, optional
         Records the look, where steps are recorded.
 
+    Attributes
+    ----------
+    ends : list of float
+        When each look began, which is when an epoch of training had ended; seconds of `time.perf_counter`.
+
     Examples
     --------
     >>> watcher = Watcher(torch.ones(3, 2), 256)
@@ -46,6 +52,7 @@ class Watcher:
         self, images: Tensor, at_once: int, precision: str = "float32", recorder: Recorder | None = None
     ) -> None:
         self.images, self.at_once, self.precision, self.recorder = images, at_once, precision, recorder
+        self.ends: list[float] = []
         self._look: Work | None = None
         self._seen: list[Tensor] = []
         self._last: Tensor | None = None
@@ -53,6 +60,7 @@ class Watcher:
     def __call__(self, epoch: int, network: nn.Module) -> None:
         """Look at all clips with a network in evaluation mode, always the same one."""
         del epoch
+        self.ends.append(time.perf_counter())
         if self._look is None:
             self._look = replayed(partial(self._looked, network), self.recorder)
         self._look()
