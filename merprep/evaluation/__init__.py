@@ -1,7 +1,8 @@
 """Splits over persons, scores of pooled predictions, published results. No network in sight."""
 
 from merprep.evaluation.database_splitters import HoldOutDatabase, LeaveOneDatabaseOut
-from merprep.evaluation.guard import Guard, check_disjoint, check_fitted, check_split, input_digests
+from merprep.evaluation.guard import Guard, check_disjoint, check_fitted, check_split
+from merprep.evaluation.likeness import copy_digests, input_digests
 from merprep.evaluation.listed_splits import ListedSplit, SampleWiseKFold, SubjectDependentWarning
 from merprep.evaluation.metrics import (
     absent_classes,
@@ -64,6 +65,7 @@ __all__ = [
     "check_fitted",
     "check_split",
     "confusion_matrix",
+    "copy_digests",
     "f1_per_class",
     "input_digests",
     "mcnemar",

@@ -7,7 +7,6 @@ computed from test clips.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -48,11 +47,11 @@ def check_split(
     ids : (N,) str, optional
         The name of each clip. A clip that is listed twice may not be on both sides, nor be tested twice.
     sources : (N,) str, optional
-        For copies (augmented, magnified, resampled), the id of the clip that they were made from; empty, or the clip's
-        own id, for originals. All copies of a clip belong on its side.
+        For copies (augmented, magnified, resampled), the id of the clip that they were made from, which may be a copy
+        itself; empty, or the clip's own id, for originals. All copies of a clip belong on its side.
     digests : (N,) str, optional
-        Of each clip's input (`input_digests`); equal inputs under two names may not be on both sides. Empty: not
-        compared.
+        Of each clip's input (`copy_digests`, `input_digests`); equal inputs under two names may not be on both sides.
+        Empty: not compared.
     fitted_on : iterable of str
         Ids of the clips whose statistics normalised the inputs, or reduced or chose features: training clips only.
     fold : str
@@ -111,7 +110,7 @@ class Guard:
         self.count = len(persons)
         self.names = list(ids) if ids is not None else [f"row {row}" for row in range(self.count)]
         _same_length(self.count, ids=self.names, sources=sources, digests=digests)
-        origins = [source or name for source, name in zip(sources or self.names, self.names, strict=True)]
+        origins = _origins(self.names, self.names if sources is None else sources)
         self.persons = None if subject_dependent else _Words(persons)
         self.clips = _Words(self.names)
         self.origins = None if sources is None else _Words(origins)
@@ -227,34 +226,17 @@ def check_fitted(fitted_on: Iterable[str], test: Iterable[str], *, fold: str = "
     )
 
 
-def input_digests(inputs: ArrayLike) -> list[str]:
-    """Digest each clip's input, so that the same input under two names is noticed.
-
-    Parameters
-    ----------
-    inputs : (N, ...) array
-
-    Returns
-    -------
-    list of str
-        Empty for an input that is the same number everywhere: the map of a clip without motion tells nothing apart.
-
-    Examples
-    --------
-    >>> first, second, flat = input_digests([[1.0, 2.0], [1.0, 2.0], [0.0, 0.0]])
-    >>> first == second, flat
-    (True, '')
-    """
-    values = np.asarray(inputs)
-    return [
-        "" if not row.size or (row == row.flat[0]).all() else hashlib.sha256(_bytes(row)).hexdigest()[:32]
-        for row in values
-    ]
-
-
-def _bytes(row: NDArray[np.generic]) -> bytes:
-    # Adding zero makes -0.0 and 0.0 one number.
-    return np.ascontiguousarray(row + np.zeros((), row.dtype)).tobytes()
+def _origins(names: Sequence[str], sources: Sequence[str]) -> list[str]:
+    """Return the clip that each was made from in the end; a copy of a copy is a copy of the first."""
+    made_from = {name: source for name, source in zip(names, sources, strict=True) if source and source != name}
+    found = []
+    for name in names:
+        origin, passed = name, {name}
+        while made_from.get(origin, origin) not in passed:
+            origin = made_from[origin]
+            passed.add(origin)
+        found.append(min(passed) if origin in made_from else origin)
+    return found
 
 
 def _refuse(crossing: set[str], what: str, fold: str, mend: str) -> None:

@@ -46,7 +46,7 @@ class ListedSplit:
     """
 
     def __init__(self, words: Sequence[str], *, subject_dependent: bool = False) -> None:
-        self.words = np.asarray(["" if word in _UNUSED else word for word in words], dtype=np.str_)
+        self.words = np.asarray([_word(word) for word in words], dtype=np.str_)
         self.subject_dependent = subject_dependent
         self.names = [word for word in dict.fromkeys(self.words.tolist()) if word not in ("", TRAIN)]
         self.fixed = TRAIN in self.words
@@ -159,7 +159,7 @@ def read_list(path: str | Path, ids: Sequence[str]) -> tuple[list[str], list[str
     """
     place = Path(path)
     listed = _from_folder(place) if place.is_dir() else _from_table(place)
-    known = {_key(*name.split("/", 2)): name for name in ids}
+    known = {clip_key(*name.split("/", 2)): name for name in ids}
     words = {known[key]: word for key, word in listed.items() if key in known}
     if not words:
         raise UsageError(
@@ -175,6 +175,12 @@ def read_list(path: str | Path, ids: Sequence[str]) -> tuple[list[str], list[str
     if len(words) < len(listed):
         notes.append(f"{len(listed) - len(words)} of {len(listed)} clips in the list {place.name} are not in this run")
     return [words.get(name, "") for name in ids], notes
+
+
+def _word(word: str) -> str:
+    if word.casefold() == TRAIN:
+        return TRAIN
+    return "" if word in _UNUSED else word
 
 
 def _from_table(path: Path) -> dict[tuple[str, str, str], str]:
@@ -193,7 +199,7 @@ def _from_table(path: Path) -> dict[tuple[str, str, str], str]:
         parts = row["id"].split("/", 2) if "id" in row else [row["database"], row["subject"], row["clip"]]
         if len(parts) != 3:
             raise UsageError("A clip is named database/subject/clip", where=str(path), found=row["id"])
-        _put(found, _key(*parts), row[fold], path)
+        _put(found, clip_key(*parts), row[fold], path)
     return found
 
 
@@ -207,7 +213,9 @@ def _from_folder(folder: Path) -> dict[tuple[str, str, str], str]:
         for row in _rows(file):
             if not {"subject", "filename", "onset"} <= set(row):
                 raise UsageError("The list lacks a column", where=str(file), expected="Subject, Filename, Onset")
-            _put(found, _key("casme3a", row["subject"], f"{row['filename']}_{row['onset']}"), f"fold-{number}", file)
+            _put(
+                found, clip_key("casme3a", row["subject"], f"{row['filename']}_{row['onset']}"), f"fold-{number}", file
+            )
     return found
 
 
@@ -218,9 +226,15 @@ def _put(found: dict[tuple[str, str, str], str], key: tuple[str, str, str], word
         )
 
 
-def _key(database: str, subject: str, clip: str) -> tuple[str, str, str]:
-    """Spell a clip so that padding and case do not matter; the subject as a person's number."""
-    return database.strip().casefold(), person_of("", subject), clip.strip().casefold()
+def clip_key(database: str, subject: str, clip: str) -> tuple[str, str, str]:
+    """Spell a clip so that padding and case do not matter; the subject as a person's number.
+
+    Examples
+    --------
+    >>> clip_key("SAMM", "006", "006_1_2") == clip_key("samm", "6", "006_1_2")
+    True
+    """
+    return database.strip().casefold(), person_of("", subject).removeprefix(":"), clip.strip().casefold()
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

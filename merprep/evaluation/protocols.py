@@ -10,13 +10,20 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from merprep.config import canonical_json
 from merprep.errors import UsageError
 from merprep.evaluation.database_splitters import DatabaseFold, HoldOutDatabase, LeaveOneDatabaseOut
 from merprep.evaluation.guard import Guard
-from merprep.evaluation.listed_splits import TRAIN, ListedSplit, SampleWiseKFold, SubjectDependentWarning, read_list
+from merprep.evaluation.listed_splits import (
+    TRAIN,
+    ListedSplit,
+    SampleWiseKFold,
+    SubjectDependentWarning,
+    clip_key,
+    read_list,
+)
 from merprep.evaluation.splitters import LeaveOneSubjectOut, Splitter, SubjectKFold
 
 # What a copy's notes say of the clip that it was made from.
@@ -72,12 +79,13 @@ class Roster:
     def of(cls, clips: Iterable[ClipLike]) -> Roster:
         """Read it off clips; a copy names its source in its notes, ``copy of database/subject/clip``."""
         rows = list(clips)
+        known = {_spelt(clip.id): clip.id for clip in rows}
         return cls(
             tuple(clip.id for clip in rows),
             tuple(clip.person for clip in rows),
             tuple(clip.database for clip in rows),
             tuple(clip.variant for clip in rows),
-            tuple(_source(clip) for clip in rows),
+            tuple(known.get(_spelt(source), source) for source in map(_source, rows)),
         )
 
 
@@ -118,9 +126,10 @@ class Split:
 
 
 def split_by(
-    protocol: str,
+    protocol: str | Splitter,
     roster: Roster,
     *,
+    labels: ArrayLike | None = None,
     digests: Sequence[str] | None = None,
     fitted_on: Sequence[str] = (),
     resolve: Callable[[str], str] = str,
@@ -129,9 +138,11 @@ def split_by(
 
     Parameters
     ----------
-    protocol : str
-        See `PROTOCOLS`.
+    protocol : str or splitter
+        See `PROTOCOLS`; or a splitter as scikit-learn's, whose ``split(X, y, groups)`` is given the persons as groups.
     roster : Roster
+    labels : (N,) int, optional
+        The class of each clip, for splitters that look at it.
     digests : (N,) str, optional
         Of each clip's input, as for `merprep.evaluation.check_split`.
     fitted_on : sequence of str
@@ -152,9 +163,7 @@ def split_by(
     >>> [fold.name for fold in split_by("hold-out:b", roster).folds]
     ['b']
     """
-    written, _, argument = protocol.partition(":")
-    name = written.strip().lower()
-    split = _BY_NAME[name](argument, roster, resolve) if name in _BY_NAME else _numbered(protocol.lower(), roster)
+    split = _named(protocol, roster, resolve) if isinstance(protocol, str) else _own(protocol, roster, labels)
     guard = Guard(
         roster.persons,
         ids=roster.ids,
@@ -179,6 +188,37 @@ PROTOCOLS: dict[str, str] = {
     "samplewise-N": "N folds over clips, people on both sides: to reproduce such results only, every output stamped",
     "samplewise-file:PATH": "such folds from a CSV, or a folder of test_fold_N.csv of CAS(ME)^3; every output stamped",
 }
+
+
+def _named(protocol: str, roster: Roster, resolve: Callable[[str], str]) -> Split:
+    written, _, argument = protocol.partition(":")
+    name = written.strip().lower()
+    return _BY_NAME[name](argument, roster, resolve) if name in _BY_NAME else _numbered(protocol.lower(), roster)
+
+
+def _own(splitter: Splitter, roster: Roster, labels: ArrayLike | None) -> Split:
+    """Split by somebody else's splitter, which may leave clips untested but tests none twice."""
+    name, count = type(splitter).__name__, len(roster.ids)
+    if not hasattr(splitter, "split"):
+        raise UsageError(
+            "A protocol is a name, or a splitter with a method split", found=name, expected=", ".join(PROTOCOLS)
+        )
+    try:
+        folds = _folds(splitter, roster, labels)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"The splitter {name} cannot split these clips: {error}", found=f"{count} clips") from error
+    if not folds or any(not len(side) for fold in folds for side in (fold.train, fold.test)):
+        raise UsageError(f"The splitter {name} leaves a side of a fold empty", found=f"{len(folds)} folds")
+    tested = np.concatenate([fold.test for fold in folds])
+    if len(np.unique(tested)) < len(tested):
+        raise UsageError(
+            f"The splitter {name} tests clips in more than one fold, and they would count more than once",
+            found=f"{len(tested)} tests of {len(np.unique(tested))} clips",
+            mend="take a splitter that tests each clip once, or score its folds in a loop of your own",
+        )
+    left = count - len(tested)
+    notes = [f"{left} of {count} clips are tested in no fold of {name}"] if left else []
+    return Split(name, folds, tuple(notes), bool(getattr(splitter, "subject_dependent", False)))
 
 
 def _loso(argument: str, roster: Roster, resolve: Callable[[str], str]) -> Split:
@@ -281,11 +321,14 @@ def _listed(
     return Split(protocol, tuple(folds), tuple(notes), subject_dependent)
 
 
-def _folds(splitter: Splitter, roster: Roster) -> tuple[NamedFold, ...]:
+def _folds(splitter: Splitter, roster: Roster, labels: ArrayLike | None = None) -> tuple[NamedFold, ...]:
     with warnings.catch_warnings():
         # Told in the notes, which every output carries.
         warnings.simplefilter("ignore", SubjectDependentWarning)
-        pairs = list(splitter.split(roster.ids, groups=roster.persons))
+        # Said by splitters that know no groups; if that matters here, the guard refuses.
+        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
+        sides = [np.asarray(side) for pair in splitter.split(roster.ids, labels, roster.persons) for side in pair]
+    pairs = zip(sides[::2], sides[1::2], strict=True)
     return tuple(NamedFold(f"fold-{number + 1}", train, test) for number, (train, test) in enumerate(pairs))
 
 
@@ -301,7 +344,13 @@ def _no_argument(protocol: str, argument: str) -> None:
 
 
 def _source(clip: ClipLike) -> str:
-    return next((note.removeprefix(COPY_OF) for note in clip.notes if note.startswith(COPY_OF)), "")
+    told = (note.strip() for note in clip.notes)
+    return next((note[len(COPY_OF) :].strip() for note in told if note.casefold().startswith(COPY_OF)), "")
+
+
+def _spelt(name: str) -> tuple[str, ...]:
+    parts = name.split("/", 2)
+    return clip_key(*parts) if len(parts) == 3 else (name,)
 
 
 def _digest(folds: Sequence[NamedFold], roster: Roster) -> str:

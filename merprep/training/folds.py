@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from merprep.errors import TrainingError
-from merprep.evaluation import NamedFold, Roster, Split, input_digests, split_by
+from merprep.evaluation import NamedFold, Roster, Split, Splitter, copy_digests, split_by
 from merprep.store.workspace import safe_name, written_whole
 
 Fold = NamedFold
@@ -92,20 +92,26 @@ def _is_whole(result: FoldResult) -> bool:
 
 
 def split_of(
-    protocol: str, roster: Roster, images: NDArray[np.float32] | None = None, fitted_on: Sequence[str] = ()
+    protocol: str | Splitter,
+    roster: Roster,
+    images: NDArray[Any] | None = None,
+    fitted_on: Sequence[str] = (),
+    labels: NDArray[np.int64] | None = None,
 ) -> Split:
     """Split clips by a protocol, refusing every leak; databases may be written in any usual spelling.
 
     Parameters
     ----------
-    protocol : str
-        See `merprep.evaluation.PROTOCOLS`.
+    protocol : str or splitter
+        See `merprep.evaluation.PROTOCOLS`; or a splitter as scikit-learn's.
     roster : Roster
         Who is in which clip.
-    images : (N, ...) float32, optional
+    images : (N, ...) float32 or uint8, optional
         The clips' inputs: the same input on both sides is a leak, whatever its name.
     fitted_on : sequence of str
         Ids of the clips that a normalisation was fitted on.
+    labels : (N,) int64, optional
+        For splitters that look at them.
 
     Raises
     ------
@@ -114,8 +120,8 @@ def split_of(
     LeakError
         Where anything of a test side reaches its training side.
     """
-    digests = None if images is None else input_digests(images)
-    return split_by(protocol, roster, digests=digests, fitted_on=fitted_on, resolve=_database)
+    digests = None if images is None else copy_digests(images)
+    return split_by(protocol, roster, labels=labels, digests=digests, fitted_on=fitted_on, resolve=_database)
 
 
 def _database(name: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from merprep.config import canonical_json, short_hash
 from merprep.errors import UsageError
-from merprep.evaluation import Split
+from merprep.evaluation import Split, Splitter
 from merprep.models import preset as read_preset
 from merprep.models.presets import Preset
 from merprep.training.dataset import FeatureDataset, Labelling
@@ -100,7 +100,7 @@ def intended(
     runs_folder: str | Path | None = None,
     preset: str | Preset = "published",
     scheme: str | int | Labelling = "megc2019",
-    protocol: str = "loso",
+    protocol: str | Splitter = "loso",
     selection: str = "last",
     seeds: int = 1,
     device: str = "auto",
@@ -124,7 +124,7 @@ def intended(
     chosen = preset if isinstance(preset, Preset) else read_preset(model, preset)
     dataset = FeatureDataset(features, scheme, spec=chosen.input)
     clips = clips_of(dataset, permute_labels_within_persons)
-    split = split_of(protocol, dataset.roster, clips.images, dataset.fitted_on)
+    split = split_of(protocol, dataset.roster, clips.images, dataset.fitted_on, clips.labels)
     recipe = Recipe.of(chosen, epochs=epochs, precision=precision) if chosen.kind == "network" else None
     where = resolve_device(device)
     plan = Plan(chosen, recipe, dataset.classes, _selection(selection), where, 1, Path())

@@ -33,6 +33,7 @@ from merprep.training.stored import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from merprep.engines import Engine
+    from merprep.evaluation import Splitter
 
 
 def train(
@@ -43,7 +44,7 @@ def train(
     runs_folder: str | Path | None = None,
     preset: str | Preset = "published",
     scheme: str | int | Labelling = "megc2019",
-    protocol: str = "loso",
+    protocol: str | Splitter = "loso",
     selection: str = "last",
     seeds: int = 1,
     device: str = "auto",
@@ -76,8 +77,9 @@ def train(
     preset : str or Preset
         A preset of the model by name, or one of your own.
     scheme : str, int or label scheme
-    protocol : str
-        ``loso`` (over persons), ``kfold-N``, ``hde``, ``hold-out:DATABASE``, ...: `merprep.evaluation.PROTOCOLS`.
+    protocol : str or splitter
+        ``loso`` (over persons), ``kfold-N``, ``hde``, ``hold-out:DATABASE``, ...: `merprep.evaluation.PROTOCOLS`. Or a
+        splitter of your own, as scikit-learn's, which is given persons as groups and checked like all others.
     selection : str
         ``last`` epoch; ``inner``, chosen by validation persons of the training side; ``test-oracle``, which changes
         no honest score (that stays the last epoch's) and only asks for the optimistic one, which is always computed.

@@ -56,7 +56,8 @@ class FeatureSource:
     @property
     def fitted_on(self) -> tuple[str, ...]:
         """Ids of the clips whose statistics the file's values were normalised with, where it names any."""
-        return tuple(str(name) for name in self._file.config.get("fitted_on", ()))
+        names = self._file.config.get("fitted_on", ())
+        return (names,) if isinstance(names, str) else tuple(str(name) for name in names)
 
     def lack(self, clip: Clip) -> str:
         """Return nothing: what stands in a feature file is complete."""
@@ -133,8 +134,9 @@ def open_source(path: str | Path, spec: InputSpec | None = None) -> Source:
         return AlignedSource(Path(path), spec)
     except StoreError as error:
         command = _command(spec)
+        what = "this is a feature file" if _is_feature_file(Path(path)) else error.what
         raise StoreError(
-            f"This network sees pictures of aligned faces: {error.what}",
+            f"This network sees pictures of aligned faces: {what}",
             where=str(path),
             expected=f"the file of aligned faces that `{command}` writes",
             mend=f"run `{command}` and name its file, or leave --features out",
@@ -188,6 +190,14 @@ def _features(path: Path) -> FeatureFile:
             expected="a feature file, as `merprep flow` writes it",
             mend="name a feature file, or train a network that sees pictures (hsta, micro-attention)",
         ) from error
+
+
+def _is_feature_file(path: Path) -> bool:
+    try:
+        open_features(path).close()
+    except StoreError:
+        return False
+    return True
 
 
 def _command(spec: InputSpec) -> str:

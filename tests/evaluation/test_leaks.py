@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merprep.errors import LeakError, UsageError
-from merprep.evaluation import Roster, Scaler, check_fitted, check_split, input_digests, split_by
+from merprep.evaluation import Roster, Scaler, check_fitted, check_split, copy_digests, input_digests, split_by
 from merprep.records import Clip
 
 PERSONS = ["samm:6", "samm:6", "smic:1", "smic:2"]
@@ -70,6 +70,69 @@ def test_zero_with_a_sign_is_zero_and_pictures_are_digested_too() -> None:
     assert first == second
     pictures = np.arange(32, dtype=np.uint8).reshape(2, 4, 4)
     assert len(set(input_digests(pictures))) == 2
+
+
+def _copies() -> dict[str, np.ndarray]:
+    """One map, and what may have become of it before it was entered as somebody else's."""
+    map_ = np.random.default_rng(3).normal(size=(3, 28, 28))
+    low, high = map_.min(axis=(1, 2), keepdims=True), map_.max(axis=(1, 2), keepdims=True)
+    in_eight_bits = np.round((map_ - low) / (high - low) * 255)
+    return {
+        "itself": map_,
+        "three times as large": 3 * map_,
+        "in other units, each channel": map_ * np.array([2.0, 0.1, 7.0])[:, None, None] + 5,
+        "in eight bits": in_eight_bits,
+        "mirrored": map_[:, :, ::-1] * np.array([-1, 1, 1])[:, None, None],
+        "in eight bits, mirrored": np.abs(in_eight_bits[:, :, ::-1] - np.array([255, 0, 0])[:, None, None]),
+    }
+
+
+@pytest.mark.parametrize("kind", list(_copies()))
+def test_a_stretched_rounded_or_mirrored_copy_under_another_name_is_refused(kind: str) -> None:
+    others = np.random.default_rng(4).normal(size=(3, 3, 28, 28))
+    maps = np.concatenate([_copies()["itself"][None], others[:2], _copies()[kind][None]]).astype(np.float32)
+    with pytest.raises(LeakError, match=r"smic/2/a = samm/6/a"):
+        check_split([0, 1], [2, 3], persons=PERSONS, ids=IDS, digests=copy_digests(maps))
+
+
+def test_maps_that_are_merely_similar_are_no_copies() -> None:
+    rng = np.random.default_rng(5)
+    map_ = rng.normal(size=(3, 28, 28))
+    shifted, noisy = np.roll(map_, 1, axis=2), map_ + rng.normal(0, 0.1, map_.shape)
+    upside_down, two_of_three = map_[:, ::-1], np.concatenate([map_[:2], rng.normal(size=(1, 28, 28))])
+    maps = np.stack([map_, shifted, noisy, upside_down, two_of_three, np.zeros_like(map_)])
+    digests = copy_digests(maps)
+    assert len(set(digests)) == 6
+    assert digests[5] == ""
+    # Of pictures and of short lists of numbers only equal ones are the same.
+    pictures = np.arange(3 * 64, dtype=np.uint8).reshape(3, 1, 8, 8)
+    assert copy_digests(pictures) == input_digests(pictures)
+    assert copy_digests([[1.0, 2.0], [2.0, 4.0]]) == input_digests([[1.0, 2.0], [2.0, 4.0]])
+
+
+def test_copies_of_copies_are_found_in_a_long_list_and_have_one_digest() -> None:
+    maps = np.random.default_rng(6).normal(size=(300, 2, 12, 12)).astype(np.float32)
+    maps[250] = maps[7] * 2
+    maps[120] = maps[250][:, :, ::-1]
+    digests = copy_digests(maps)
+    assert digests[7] == digests[250] == digests[120]
+    assert len(set(digests)) == 298
+
+
+def test_a_copy_of_a_copy_is_a_copy_of_the_first_however_its_note_is_written() -> None:
+    clips = [
+        Clip("samm", "006", "a", person="samm:6"),
+        Clip("samm", "006", "a-flipped", person="samm:6", notes=("Copy of SAMM/6/a",)),
+        Clip("extra", "9", "a", person="extra:9", notes=("copy of samm/006/a-flipped",)),
+    ]
+    roster = Roster.of(clips)
+    assert roster.sources == ("", "samm/006/a", "samm/006/a-flipped")
+    with pytest.raises(LeakError, match=r"Copies of one clip[\s\S]*samm/006/a"):
+        split_by("loso", roster)
+    # Two clips that name each other are one clip, whichever it was.
+    ring = {"persons": ["x", "y"], "ids": ["a", "b"], "sources": ["b", "a"]}
+    with pytest.raises(LeakError, match="Copies"):
+        check_split([0], [1], **ring)
 
 
 def test_normalisation_that_was_fitted_on_test_clips_is_refused() -> None:

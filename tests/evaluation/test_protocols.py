@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.dummy import DummyClassifier
-from sklearn.model_selection import cross_val_score
+from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, cross_val_score
 
 from merprep.errors import LeakError, UnknownNameError, UsageError
 from merprep.evaluation import (
@@ -264,3 +266,59 @@ def test_a_split_and_its_digest_depend_on_the_clips_alone(protocol: str) -> None
     assert split_by(protocol, COMPOSITE).digest == split_by(protocol, COMPOSITE).digest
     fewer = Roster(*(values[:-1] for values in vars(COMPOSITE).values()))
     assert split_by(protocol, fewer).digest != split_by(protocol, COMPOSITE).digest
+
+
+def test_a_splitter_of_scikit_learn_is_a_protocol_and_is_checked_like_all_others() -> None:
+    labels = [index % 2 for index in range(len(COMPOSITE.ids))]
+    found = split_by(GroupKFold(3), COMPOSITE)
+    assert (found.protocol, len(found.folds), found.notes) == ("GroupKFold", 3, ())
+    assert sorted(np.concatenate([fold.test for fold in found.folds]).tolist()) == list(range(len(COMPOSITE.ids)))
+    assert len(split_by(StratifiedGroupKFold(2), COMPOSITE, labels=labels).folds) == 2
+    assert len(split_by(LeaveOneDatabaseOut(COMPOSITE.databases), COMPOSITE).folds) == 3
+    with pytest.raises(LeakError, match="person is on both sides"):
+        split_by(KFold(3), COMPOSITE)
+    with pytest.raises(LeakError, match="same input"):
+        split_by(GroupKFold(3), COMPOSITE, digests=["x"] * len(COMPOSITE.ids))
+    stamped = split_by(SampleWiseKFold(3), COMPOSITE)
+    assert stamped.subject_dependent
+    assert stamped.notes[0] == SUBJECT_DEPENDENT
+
+
+class _Own:
+    """A splitter that somebody wrote in a hurry."""
+
+    def __init__(self, *pairs: tuple[list[int], list[int]]) -> None:
+        self.pairs = pairs
+
+    def split(self, *_: object) -> Iterator[tuple[list[int], list[int]]]:
+        yield from self.pairs
+
+
+@pytest.mark.parametrize(
+    ("splitter", "kind", "words"),
+    [
+        (_Own(([0, 1], [0, 6])), LeakError, "person is on both sides"),
+        (_Own(([0, 1], [6]), ([2, 3], [6])), UsageError, "more than one fold"),
+        (_Own(([0, 1], [])), UsageError, "empty"),
+        (_Own(), UsageError, "empty"),
+        (_Own(([0, 99], [6])), UsageError, "out of range"),
+        (StratifiedGroupKFold(2), UsageError, "cannot split these clips"),
+        (3, UsageError, "a name, or a splitter"),
+    ],
+)
+def test_a_splitter_that_leaks_or_counts_twice_is_refused(splitter: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        split_by(splitter, COMPOSITE)
+
+
+def test_clips_that_a_splitter_never_tests_are_counted() -> None:
+    found = split_by(_Own(([0, 1, 2], [6, 7])), COMPOSITE)
+    assert found.notes == ("11 of 13 clips are tested in no fold of _Own",)
+
+
+def test_train_is_train_however_it_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "split.csv"
+    rows = [f"{name},{'Train' if 'samm' not in name else 'test'}" for name in COMPOSITE.ids]
+    path.write_text("\n".join(["id,fold", *rows]), encoding="utf-8")
+    [fold] = split_by(f"split-file:{path}", COMPOSITE).folds
+    assert (fold.name, len(fold.test), len(fold.train)) == ("test", 4, 9)

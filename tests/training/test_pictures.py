@@ -144,7 +144,7 @@ def test_a_clip_without_an_apex_is_left_out_with_its_reason(make_aligned: Callab
 
 
 def test_a_feature_file_is_no_file_of_aligned_faces(make_features: Callable[..., Path], tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="merprep align --frames all"):
+    with pytest.raises(StoreError, match=r"this is a feature file[\s\S]*merprep align --frames all"):
         FeatureDataset(make_features(), spec=VIDEO)
     with pytest.raises(StoreError, match="merprep align"):
         newest_input(Workspace(tmp_path / "empty"), "micro-attention")

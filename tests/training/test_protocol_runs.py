@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold, StratifiedGroupKFold
 
 from merprep.errors import LeakError, TrainingError, UnknownNameError, UsageError
 from merprep.evaluation import uf1
@@ -74,6 +75,33 @@ def test_databases_of_the_same_people_are_refused_before_anything_is_written(tmp
 def test_the_same_input_under_two_names_is_refused(tmp_path: Path) -> None:
     features = _write(tmp_path / "f.h5", _clips(("samm", "samm")), equal=True)
     with pytest.raises(LeakError, match="same input"):
+        train(features, model="majority", run_folder=tmp_path / "run")
+
+
+def test_a_mirrored_and_stretched_copy_that_nobody_noted_is_refused(tmp_path: Path) -> None:
+    clips = _clips(("samm", "samm"))
+    maps = np.random.default_rng(0).normal(size=(len(clips), 3, 28, 28)).astype(np.float32)
+    maps[-1] = 3 * maps[0][:, :, ::-1] * np.array([-1, 1, 1], np.float32)[:, None, None]
+    header = FeatureHeader(("u", "v", "strain"), ("px", "px", "1/px"), "none", {"made": "by a test"})
+    rows = [(clip, ClipFeatures(values)) for clip, values in zip(clips, maps, strict=True)]
+    write_features(tmp_path / "f.h5", header, rows, len(rows))
+    for model in ("majority", "svm"):
+        with pytest.raises(LeakError, match=r"samm/s0/c0 = samm/s2/c2|samm/s2/c2 = samm/s0/c0"):
+            train(tmp_path / "f.h5", model=model, run_folder=tmp_path / "run")
+
+
+def test_a_splitter_of_ones_own_is_followed_named_and_guarded(make_features: Maker, tmp_path: Path) -> None:
+    features = make_features(persons=4)
+    result = train(features, model="svm", protocol=StratifiedGroupKFold(2), run_folder=tmp_path / "run")
+    assert (result.protocol, result.folds, result.full["n"]) == ("StratifiedGroupKFold", 2, 24)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["config"]["protocol"] == "StratifiedGroupKFold"
+    with pytest.raises(LeakError, match="person is on both sides"):
+        train(features, model="svm", protocol=KFold(5), run_folder=tmp_path / "other")
+
+
+def test_statistics_that_name_one_clip_are_believed(tmp_path: Path) -> None:
+    features = _write(tmp_path / "f.h5", _clips(("samm", "samm")), {"fitted_on": "samm/s0/c0"})
+    with pytest.raises(LeakError, match="fitted on test clips"):
         train(features, model="majority", run_folder=tmp_path / "run")
 
 
