@@ -119,8 +119,8 @@ def _numbers(values: pd.DataFrame | pd.Series[Any], classes: tuple[str, ...]) ->
 
 def _notes(runs: tuple[StoredRun, StoredRun], tables: list[pd.DataFrame], shared: int, seeds: int) -> list[str]:
     notes = []
-    for what in ("protocol", "selection", "scheme"):
-        values = [str(run.scores.get(what)) for run in runs]
+    for what, usual in (("protocol", None), ("selection", None), ("scheme", None), ("precision", "float32")):
+        values = [str(run.scores.get(what, usual)) for run in runs]
         if values[0] != values[1]:
             notes.append(f"The runs differ in {what}: {values[0]} and {values[1]}.")
     for run, table in zip(runs, tables, strict=True):

@@ -18,7 +18,7 @@ from merprep.records import Clip
 from merprep.store.whole import sweep, written_whole
 from merprep.training.baselines import baseline
 from merprep.training.dataset import labelling_of
-from merprep.training.device import resolve_device
+from merprep.training.device import resolve_device, steady
 from merprep.training.final import FinalModel, origin_of, prefix_of, read_final
 from merprep.training.preparing import attach, seen_at_once
 from merprep.training.sources import open_source, readable
@@ -178,7 +178,8 @@ def _chances(model: FinalModel, images: NDArray[Any], device: str) -> NDArray[np
     for member in range(int(model.preset.recipe.get("members", 1))):
         network = _network(model, prefix_of(member)).to(device)
         # Frames that are drawn at random are the same ones each time.
-        with torch.random.fork_rng(devices=[torch.device(device)] if device.startswith("cuda") else []):
+        cuda = [torch.device(device)] if device.startswith("cuda") else []
+        with torch.random.fork_rng(devices=cuda), steady(device):
             torch.manual_seed(0)
             found.append(probabilities(network, seen, at_once, model.precision).cpu().numpy().astype(np.float64))
     return cast("NDArray[np.float64]", np.mean(found, axis=0))

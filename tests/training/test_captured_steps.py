@@ -390,12 +390,29 @@ def _on_gpu(model: str, capture: bool, **plan: Any) -> Trained:
 
 @pytest.mark.gpu
 @_no_gpu
+@pytest.mark.filterwarnings("ignore:.*does not have a deterministic implementation")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("model", sorted(_TINY))
 def test_on_a_gpu_captured_steps_are_the_steps_one_after_the_other(model: str, precision: str) -> None:
-    plain, captured = (_on_gpu(model, capture, precision=precision) for capture in (False, True))
+    plain, captured, again = (_on_gpu(model, capture, precision=precision) for capture in (False, True, True))
     assert captured.notes == []
     # Without a recorder, rates are numbers and not tensors of single precision.
     assert np.allclose(captured.history, plain.history, atol=1e-3 if precision == "float32" else 1e-2)
-    again = _on_gpu(model, True, precision=precision)
-    assert np.array_equal(captured.history, again.history)
+    if model == "rcn-a":  # whose pooling has no kernel that adds up in the same order each time
+        assert np.allclose(captured.history, again.history, atol=1e-3)
+    else:
+        assert np.array_equal(captured.history, again.history)
+
+
+@pytest.mark.gpu
+@_no_gpu
+def test_on_a_gpu_a_run_captures_by_itself_and_two_processes_share_it(make_features: Maker, tmp_path: Path) -> None:
+    settings = {"model": "htnet", "preset": "sanity", "epochs": 6, "stack": 1, "device": "cuda"}
+    alone, plain, shared = (
+        train(make_features(), run_folder=tmp_path / str(number), jobs=jobs, capture=capture, **settings)
+        for number, (jobs, capture) in enumerate(((1, None), (1, False), (2, None)))
+    )
+    assert not any("captured" in note for note in alone.notes)
+    assert alone.predictions.equals(shared.predictions)
+    difference = alone.predictions.filter(like="probability") - plain.predictions.filter(like="probability")
+    assert np.abs(difference.to_numpy()).max() < 1e-3

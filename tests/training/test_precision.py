@@ -14,7 +14,7 @@ from torch import nn
 from merprep.errors import ConfigError, TrainingError, UsageError
 from merprep.models import build_preset, preset
 from merprep.models.presets import InputSpec
-from merprep.training import FeatureDataset, Recipe, predict, read_final, train
+from merprep.training import FeatureDataset, Recipe, compare_runs, predict, read_final, train
 from merprep.training.augment import Mirror
 from merprep.training.fit import fit
 from merprep.training.precision import computing, precision_notes, resolve_precision
@@ -103,6 +103,7 @@ def test_a_run_says_and_stores_its_precision_and_is_not_resumed_with_another(
     assert plain.as_json()["precision"] == "float32"
     assert not any("bfloat16" in note for note in plain.notes)
     assert not plain.predictions.equals(result.predictions)
+    assert "The runs differ in precision: float32 and bfloat16." in compare_runs(plain.run, run, resamples=10).notes
     # The same networks, but for rounding.
     difference = plain.predictions.filter(like="probability") - result.predictions.filter(like="probability")
     assert np.abs(difference.to_numpy()).max() < 0.1
