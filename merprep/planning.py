@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from merprep.shelf import Shelf
 from merprep.store import Parts, Workspace, read_manifest
 from merprep.store.accounts import read_journal
 
@@ -132,13 +133,17 @@ def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "k
 
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(config.config_id())
-    tasks, kept = align_tasks(manifest, final, frames, config, check=check)
     parts = Parts(workspace.parts_folder(final))
-    possible = [clip for clip in manifest.clips if not tasks[clip.id].reason]
-    finished = [c for c in possible if c.id in kept or parts.has(c.id, tasks[c.id].digest(c))]
-    left_out = Counter(task.reason for task in tasks.values() if task.reason)
-    to_do = len(possible) - len(finished)
-    return Step("align", "clips", to_do, len(finished), dict(left_out), _seconds(workspace, "align", to_do), str(final))
+    left_out: Counter[str] = Counter()
+    to_do = finished = 0
+    for clip, task, kept in align_tasks(manifest, final, frames, config, check=check):
+        if task.reason:
+            left_out[task.reason] += 1
+        elif kept or parts.has(clip.id, task.digest(clip)):
+            finished += 1
+        else:
+            to_do += 1
+    return Step("align", "clips", to_do, finished, dict(left_out), _seconds(workspace, "align", to_do), str(final))
 
 
 def plan_flow(workspace: Workspace, config: FlowConfig) -> list[Step]:
@@ -151,18 +156,24 @@ def plan_flow(workspace: Workspace, config: FlowConfig) -> list[Step]:
     StoreError
         Where there is no manifest.
     """
-    from merprep.store import open_features
+    from merprep.store import FeatureFile
 
     aligned = plan_align(workspace, config.align, frames="all" if config.average or config.temporal else "key")
     final = workspace.features_path("flow", config.config_id())
-    known: set[str] = set()
+    known: Shelf[None] = Shelf()
     if final.is_file():
-        with open_features(final) as file:
-            known = set(file.clips["id"])
-    clips = [clip for clip in read_manifest(workspace).usable if clip.onset is not None]
-    without = sum(clip.apex is None for clip in clips)
-    finished = sum(clip.id in known for clip in clips) if not aligned.to_do else 0
-    to_do = len(clips) - without - finished
+        with FeatureFile(final) as file:
+            known.update((name, None) for (name,) in file.walk("id"))
+    to_do = finished = without = 0
+    for clip in read_manifest(workspace).usable:
+        if clip.onset is None:
+            continue
+        if not aligned.to_do and clip.id in known:
+            finished += 1
+        elif clip.apex is None:
+            without += 1
+        else:
+            to_do += 1
     left_out = dict(aligned.left_out) | ({"it has no apex": without} if without else {})
     return [
         aligned,

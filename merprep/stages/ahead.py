@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -25,8 +27,8 @@ class FieldsAhead(Generic[Field]):
 
     Parameters
     ----------
-    clips : sequence of Clip
-        All that will be asked for, in that order.
+    clips : iterable of Clip
+        All that will be asked for, in that order; walked along once.
     read : callable
         From a clip to its planes, (K, H, W) float32: onset and apex, and what else is needed.
     compute : callable
@@ -48,14 +50,14 @@ class FieldsAhead(Generic[Field]):
 
     def __init__(
         self,
-        clips: Sequence[Clip],
+        clips: Iterable[Clip],
         read: Callable[[Clip], Frames],
         compute: Callable[..., Sequence[Field]],
         *,
         at_once: int = AT_ONCE,
     ) -> None:
-        self._clips = list(clips)
-        self._places = {clip.id: place for place, clip in enumerate(clips)}
+        self._clips = iter(clips)
+        self._coming: deque[Clip] = deque()  # those whose turn has not come, as far as they were looked at
         self._read = read
         self._compute = compute
         self._at_once = at_once
@@ -64,16 +66,23 @@ class FieldsAhead(Generic[Field]):
 
     def __call__(self, clip: Clip) -> Field:
         """Return the field of a clip; it is forgotten here afterwards."""
+        self._turn_of(clip)
         if clip.id not in self._ready and clip.id not in self._errors:
             self._compute_from(clip)
         if clip.id in self._errors:
             raise self._errors.pop(clip.id)
         return self._ready.pop(clip.id)
 
+    def _turn_of(self, clip: Clip) -> None:
+        """Leave behind the clips up to this one."""
+        while (head := self._coming.popleft() if self._coming else next(self._clips, None)) is not None:
+            if head.id == clip.id:
+                return
+
     def _compute_from(self, clip: Clip) -> None:
         pairs = {clip.id: self._read(clip)}
-        place = self._places[clip.id]
-        for following in self._clips[place + 1 : place + self._at_once]:
+        self._coming.extend(islice(self._clips, self._at_once - 1 - len(self._coming)))
+        for following in self._coming:
             if following.id in self._ready or following.id in self._errors:
                 continue
             try:

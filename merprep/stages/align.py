@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,15 +15,16 @@ from merprep.faces.backends import backend
 from merprep.faces.backends.base import KnownFaces
 from merprep.faces.config import AlignConfig
 from merprep.progress import Progress
-from merprep.records import Clip, Outcome, StageReport
+from merprep.records import CLIP, OUTCOME, Clip, Outcome, StageReport
+from merprep.shelf import Rows, Shelf
 from merprep.stages.align_clip import AlignTask, Frames, align_clip, align_task, held_frames, scheme_in_use
 from merprep.stages.aligned_rows import finished_faces, gather
-from merprep.stages.changed import changes_since_ingest
+from merprep.stages.changed import ChangedFrames, changed_sheets
 from merprep.stages.runner import KEPT, run_clips
 from merprep.stages.writing import one_writer
 from merprep.store.accounts import keep_account
-from merprep.store.aligned import AlignedHeader, open_aligned
-from merprep.store.manifest import Manifest, read_manifest, write_manifest
+from merprep.store.aligned import AlignedClip, AlignedFile, AlignedHeader, open_aligned
+from merprep.store.manifest import Manifest, digest_of, read_manifest, write_manifest
 from merprep.store.parts import Parts
 from merprep.store.workspace import Workspace
 
@@ -93,9 +94,9 @@ def align(
     settings = config or AlignConfig()
     manifest = read_manifest(workspace)
     final = workspace.aligned_path(settings.config_id())
-    roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
-    tasks, kept = align_tasks(manifest, final, frames, settings, check=check)
-    if any(not task.reason and name not in kept for name, task in tasks.items()):
+    roots = manifest.roots()
+    todo = _todo(workspace, manifest, align_tasks(manifest, final, frames, settings, check=check))
+    if todo.work:
         # Fetches missing weights once, and fails here rather than at every clip.
         finder = backend(settings.backend, device=device, landmarks=settings.landmarks)
         if check and isinstance(finder, KnownFaces):
@@ -104,66 +105,97 @@ def align(
                 mend="leave the check out, or align with another backend",
             )
     parts = Parts(workspace.parts_folder(final))
-    digests = {clip.id: tasks[clip.id].digest(clip) for clip in manifest.clips}
-    notes = changes_since_ingest(workspace, manifest, {name: task.stamps for name, task in tasks.items()})
-    del tasks  # the stamps of every frame: from here on, their digests do
     outcomes = run_clips(
         "align",
         manifest.clips,
         partial(align_clip, roots=roots, frames=frames, config=settings, device=device, final=final, check=check),
         parts,
-        digests,
-        kept=kept,
+        todo.digests,
+        kept=todo.kept,
         jobs=jobs,
         progress=progress,
         workers=workers,
     )
-    done = [_plain(clip) for clip in manifest.clips if outcomes[clip.id].state == "done"]
+    done = Rows((_plain(clip) for clip in manifest.clips if outcomes[clip.id].state == "done"), CLIP)
     if done:
-        inputs = {"manifest": Manifest(tuple(done)).digest()}
-        header = AlignedHeader(settings.model_dump(mode="json"), scheme_in_use(settings), inputs)
-        gather(finished_faces(final, kept, parts, digests, "merprep align"), header, done)
-    outcomes = _remarked(final, outcomes) if done else outcomes
+        header = AlignedHeader(
+            settings.model_dump(mode="json"), scheme_in_use(settings), {"manifest": digest_of(done)}
+        )  # fmt: skip
+        gather(finished_faces(final, todo.kept, parts, todo.digests, "merprep align"), header, done)
+        _remark_on(outcomes, final)
     _note_in_manifest(workspace, manifest, outcomes)
     report = StageReport(
         "align",
-        tuple(outcomes.values()),
+        Rows((outcome for _, outcome in outcomes.pairs()), OUTCOME),
         time.perf_counter() - started,
         (str(final),) if done else (),
         "merprep flow",
-        notes,
+        todo.notes,
     )
     return keep_account(workspace, report)
 
 
+@dataclass(frozen=True)
+class _ToDo:
+    """What is known of the clips before the work on them begins.
+
+    Parameters
+    ----------
+    digests : mapping of str to str
+        By clip id, of what a clip is made from.
+    kept : collection of str
+        Ids of the clips that the file of an earlier run has.
+    notes : tuple of str
+        About what was changed since it was ingested.
+    work : bool
+        Whether there is any for a clip.
+    """
+
+    digests: Mapping[str, str]
+    kept: Collection[str]
+    notes: tuple[str, ...]
+    work: bool
+
+
+def _todo(workspace: Workspace, manifest: Manifest, tasks: Iterable[tuple[Clip, AlignTask, bool]]) -> _ToDo:
+    digests: Shelf[str] = Shelf()
+    kept: Shelf[None] = Shelf()
+    changed, work = ChangedFrames(workspace, manifest), False
+    for clip, task, is_kept in tasks:
+        digests[clip.id] = task.digest(clip)
+        changed.see(clip, task.stamps)
+        if is_kept:
+            kept[clip.id] = None
+        work = work or not (is_kept or task.reason)
+    return _ToDo(digests, kept, (*changed_sheets(manifest), *changed.notes()), work)
+
+
 def align_tasks(
     manifest: Manifest, final: Path, frames: Frames, config: AlignConfig, *, check: bool = False
-) -> tuple[dict[str, AlignTask], set[str]]:
-    """Return what is to be done for each clip, and the ids of the clips that a finished file already has."""
-    roots = {clip.database: manifest.root_of(clip) for clip in manifest.usable}
+) -> Iterator[tuple[Clip, AlignTask, bool]]:
+    """Yield each clip, what is to be done for it, and whether a finished file has just that."""
+    roots = manifest.roots()
     with ExitStack() as stack:
-        file = stack.enter_context(open_aligned(final)) if check and final.is_file() else None
-        tasks = {
-            clip.id: align_task(clip, roots, frames, config, check=check, held=held_frames(file, clip.id))
-            for clip in manifest.clips
-        }
-    return tasks, _kept(final, manifest.clips, tasks, check=check)
+        file = stack.enter_context(open_aligned(final)) if final.is_file() else None
+        held: Shelf[str] = Shelf() if file is None else Shelf(file.walk("id", "digest"))
+        for clip in manifest.clips:
+            numbers = held_frames(file, clip.id) if check else ()
+            task = align_task(clip, roots, frames, config, check=check, held=numbers)
+            yield clip, task, file is not None and not task.reason and _is_kept(clip, task, file, held.get(clip.id))
 
 
-def _kept(final: Path, clips: Sequence[Clip], tasks: Mapping[str, AlignTask], *, check: bool) -> set[str]:
-    """Return the clips of an existing file that were made from the same files and hold every frame wanted."""
-    if not final.is_file():
-        return set()
-    with open_aligned(final) as file:
-        return {
-            clip.id
-            for clip in clips
-            if clip.id in file
-            and not tasks[clip.id].reason
-            and file.reference(clip.id) == clip.onset
-            and tasks[clip.id].stamps.items() <= file.stamps(clip.id).items()
-            and not (check and file.lost(clip.id) is None)
-        }
+def _is_kept(clip: Clip, task: AlignTask, file: AlignedFile, digest: str | None) -> bool:
+    """Whether a file has a clip that was made from the same files, with every frame wanted."""
+    if digest is None:
+        return False
+    if digest == task.faces_digest(clip) and not task.check:  # just the frames wanted; most often it is so
+        return True
+    aligned = file.clip(clip.id)
+    return (
+        aligned.reference == clip.onset
+        and task.stamps.items() <= aligned.stamps.items()
+        and not (task.check and aligned.lost is None)
+    )
 
 
 def _plain(clip: Clip) -> Clip:
@@ -172,20 +204,18 @@ def _plain(clip: Clip) -> Clip:
     return clip if notes == clip.notes else replace(clip, notes=notes)
 
 
-def _remarked(final: Path, outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+def _remark_on(outcomes: Shelf[Outcome], final: Path) -> None:
     """Say where a clip showed several faces, or its face was hard to find."""
-    remarked = dict(outcomes)
     with open_aligned(final) as file:
-        for name, outcome in outcomes.items():
-            if outcome.state == "done":
-                person = str(file.config.get("person", "largest"))
-                remark = _remark(file.faces_found(name), person, file.attempt(name), file.flags(name))
-                if remark:
-                    remarked[name] = replace(outcome, reason="; ".join(filter(None, (remark, outcome.reason))))
-    return remarked
+        person = str(file.config.get("person", "largest"))
+        for name, outcome in outcomes.pairs():
+            remark = _remark(file.clip(name), person) if outcome.state == "done" else ""
+            if remark:
+                outcomes[name] = replace(outcome, reason="; ".join(filter(None, (remark, outcome.reason))))
 
 
-def _remark(faces: int, person: str, attempt: str, flags: str) -> str:
+def _remark(clip: AlignedClip, person: str) -> str:
+    faces, attempt, flags = clip.faces_found, clip.attempt, clip.flags
     taken = f"number {person} from the left" if person.isdigit() else f"the {person.replace('central', 'most central')}"
     parts = [f"{faces} faces in the onset frame: {taken} was taken"] if faces > 1 else []
     return "; ".join(
@@ -194,12 +224,12 @@ def _remark(faces: int, person: str, attempt: str, flags: str) -> str:
 
 
 def _note_in_manifest(workspace: Workspace, manifest: Manifest, outcomes: Mapping[str, Outcome]) -> None:
-    clips = tuple(
-        clip if (notes := _notes(clip, outcomes[clip.id])) == clip.notes else replace(clip, notes=notes)
-        for clip in manifest.clips
-    )
-    if clips != manifest.clips:
-        write_manifest(workspace, replace(manifest, clips=clips))
+    def noted(clip: Clip) -> Clip:
+        notes = _notes(clip, outcomes[clip.id])
+        return clip if notes == clip.notes else replace(clip, notes=notes)
+
+    if any(noted(clip) is not clip for clip in manifest.clips):
+        write_manifest(workspace, replace(manifest, clips=Rows(map(noted, manifest.clips), CLIP)))
 
 
 def _notes(clip: Clip, outcome: Outcome) -> tuple[str, ...]:

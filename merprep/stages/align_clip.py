@@ -17,7 +17,7 @@ from merprep.faces.config import AlignConfig
 from merprep.faces.regions import region_points
 from merprep.records import Clip
 from merprep.stages.runner import SkipClip
-from merprep.store.aligned import AlignedFile, ClipFaces, open_aligned
+from merprep.store.aligned import AlignedFile, ClipFaces, faces_digest, open_aligned
 from merprep.store.parts import Arrays
 
 Frames = Literal["key", "all"]
@@ -36,6 +36,11 @@ class AlignTask:
         """Of what the clip is made from."""
         made_from = [clip.onset, sorted([n, *stamp] for n, stamp in self.stamps.items())]
         return short_hash(canonical_json([*made_from, *(["check"] if self.check else [])]), 16)
+
+    def faces_digest(self, clip: Clip) -> str:
+        """Of the faces that come out: that of `ClipFaces` for just these frames."""
+        numbers = sorted(self.stamps)
+        return faces_digest(clip.onset or 0, numbers, [self.stamps[number] for number in numbers])
 
 
 def align_task(
@@ -148,9 +153,11 @@ def _earlier(clip: Clip, final: Path, stamps: Stamps) -> ClipFaces | None:
     if not final.is_file():
         return None
     with open_aligned(final) as file:
-        if clip.id not in file or file.reference(clip.id) != clip.onset:
+        if clip.id not in file:
             return None
-        return file.faces(clip.id) if file.stamps(clip.id).items() <= stamps.items() else None
+        earlier = file.clip(clip.id)
+        same = earlier.reference == clip.onset and earlier.stamps.items() <= stamps.items()
+        return file.faces(clip.id) if same else None
 
 
 def _found(

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from merprep.records import Clip
 from merprep.store.manifest import Manifest
 from merprep.store.provenance import sha256_of
 from merprep.store.workspace import Workspace
 
+_NAMED = 3  # clips
 _MEND = "`merprep verify` tells what is different, `merprep ingest` takes it over"
 
 
-def changes_since_ingest(
-    workspace: Workspace, manifest: Manifest, stamps: Mapping[str, Mapping[int, tuple[int, int]]]
-) -> tuple[str, ...]:
-    """Return a note about each coding sheet, and about the frames of each database, that is not as it was.
+class ChangedFrames:
+    """Counts the clips whose frames have changed since they were ingested, clip by clip.
 
-    Sheets are compared by their SHA-256. Frames are known to have changed where their file's time is later than the
-    ingest's, which costs nothing; a file that was replaced by an older one is found by `merprep verify` alone.
+    Frames are known to have changed where their file's time is later than the ingest's, which costs nothing; a file
+    that was replaced by an older one is found by `merprep verify` alone.
 
     Parameters
     ----------
     workspace : Workspace
     manifest : Manifest
-    stamps : mapping
-        By clip id and file number: size in bytes and time of change (ns) of a frame's file, as it is now.
     """
-    notes = [note for name, source in sorted(manifest.sources.items()) for note in _sheets(name, source)]
-    for name in sorted(manifest.sources):
-        ingested = _time(workspace.reports / f"ingest-{name}.json")
-        changed = [
-            clip.id
-            for clip in manifest.of_database(name)
-            if ingested and any(time > ingested for _, time in stamps.get(clip.id, {}).values())
+
+    def __init__(self, workspace: Workspace, manifest: Manifest) -> None:
+        self._ingested = {name: _time(workspace.reports / f"ingest-{name}.json") for name in manifest.sources}
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, list[str]] = {}
+
+    def see(self, clip: Clip, stamps: Mapping[int, tuple[int, int]]) -> None:
+        """Look at a clip, given size in bytes and time of change (ns) of its frames' files as they are now."""
+        ingested = self._ingested.get(clip.database)
+        if ingested and any(time > ingested for _, time in stamps.values()):
+            self._counts[clip.database] += 1
+            if self._counts[clip.database] <= _NAMED:
+                self._first.setdefault(clip.database, []).append(clip.id)
+
+    def notes(self) -> list[str]:
+        """Return a note about each database that has such clips."""
+        return [
+            f"{name}: frames of {count} clip{'s' * (count != 1)} were changed after they were ingested "
+            f"({', '.join(self._first[name])}{', …' * (count > _NAMED)}); {_MEND}"
+            for name, count in sorted(self._counts.items())
         ]
-        if changed:
-            notes.append(
-                f"{name}: frames of {len(changed)} clip{'s' * (len(changed) != 1)} were changed after they were "
-                f"ingested ({', '.join(changed[:3])}{', …' * (len(changed) > 3)}); {_MEND}"
-            )
-    return tuple(notes)
+
+
+def changed_sheets(manifest: Manifest) -> list[str]:
+    """Return a note about each coding sheet that is not as it was when it was ingested, by its SHA-256."""
+    return [note for name, source in sorted(manifest.sources.items()) for note in _sheets(name, source)]
 
 
 def sheet_state(sheet: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -48,7 +48,7 @@ def field_of(clip: Clip, *, source: Path, config: FlowConfig, device: str = "cpu
     return fields_of(*planes, config=config, device=device, threads=1)[0]
 
 
-def fields_ahead(clips: Sequence[Clip], *, source: Path, config: FlowConfig, device: str) -> FieldsAhead[ClipField]:
+def fields_ahead(clips: Iterable[Clip], *, source: Path, config: FlowConfig, device: str) -> FieldsAhead[ClipField]:
     """Return what computes the fields of `clips` by batches, as they are asked for in their order."""
     read = partial(planes_of, source=source, config=config)
     return FieldsAhead(clips, read, partial(fields_of, config=config, device=device))

@@ -65,10 +65,12 @@ class Finished(Generic[File, Made]):
 
     def gather(self, done: Sequence[Clip], write: Callable[[Iterator[tuple[Clip, Made]]], object]) -> None:
         """Let `write` put the finished clips, one or more, into one file, unless the file there says just that."""
-        if set(self.kept) != {clip.id for clip in done} or not self._says(done):
+        if not self._has(done):
             write(self.rows(done))
         self.parts.clear()
 
-    def _says(self, clips: Sequence[Clip]) -> bool:
+    def _has(self, clips: Sequence[Clip]) -> bool:
+        if len(self.kept) != len(clips) or not all(clip.id in self.kept for clip in clips):
+            return False
         with self.opened(self.final) as file:
             return file.says(clips)

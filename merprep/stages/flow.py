@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,7 +34,8 @@ from merprep.flow import estimator
 from merprep.flow.checks import resolved_device
 from merprep.flow.devices import device_name
 from merprep.progress import Progress
-from merprep.records import Clip, Outcome, StageReport
+from merprep.records import CLIP, OUTCOME, Clip, Outcome, StageReport
+from merprep.shelf import Rows, Shelf
 from merprep.stages.ahead import FieldsAhead
 from merprep.stages.feature_rows import finished_features, gather
 from merprep.stages.fields import ClipField, field_of, fields_ahead, seen_at
@@ -43,10 +44,10 @@ from merprep.stages.regions import region_sets
 from merprep.stages.runner import KEPT, SkipClip, Work, run_clips
 from merprep.stages.sources import FaceSource, face_source
 from merprep.stages.writing import one_writer
-from merprep.store import ClipFeatures, FeatureHeader, Parts, Workspace, open_features
+from merprep.store import ClipFeatures, FeatureFile, FeatureHeader, Parts, Workspace
 from merprep.store.accounts import keep_account
 from merprep.store.aligned import AlignedFile, open_aligned
-from merprep.store.manifest import Manifest
+from merprep.store.manifest import digest_of
 from merprep.store.parts import Arrays
 
 if TYPE_CHECKING:
@@ -58,16 +59,7 @@ _STILL = "{} and {} are the same frame: its flow is zero"
 class NothingComputedError(StoreError):
     """Not one clip could be computed; `outcomes` says of each why."""
 
-    outcomes: tuple[Outcome, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Task:
-    """What a clip's features are made from, or why they are not made."""
-
-    digest: str = ""
-    state: str = "done"
-    reason: str = ""
+    outcomes: Sequence[Outcome] = ()
 
 
 @one_writer
@@ -124,21 +116,20 @@ def flow(
     used = resolved_device(device, settings.method, engine.devices)
     engine = engine.on(used)
     faces = face_source(workspace, settings, jobs=jobs, progress=progress, workers=workers)
-    manifest = faces.manifest
-    tasks = _tasks(faces, settings)
+    todo = _todo(faces, settings)
     final = workspace.features_path("flow", settings.config_id())
     engine.prepare()  # compiles once here rather than in every worker
+    parts, kept = Parts(workspace.parts_folder(final)), _kept(final, todo.digests)
     run = _Run(faces.path, settings, jobs, used, workers)
-    outcomes, kept, parts = _run(workspace, faces.clips, tasks, run, final, progress)
-    done = [clip for clip in manifest.clips if outcomes[clip.id].state == "done"]
+    computed = _computed(run, todo, kept, parts, progress)
+    done = Rows((clip for clip in faces.manifest.clips if _became(clip, computed, todo).state == "done"), CLIP)
     if not done:
-        raise _nothing(final, outcomes)
+        raise _nothing(final, Rows((_became(clip, computed, todo) for clip in faces.clips), OUTCOME))
     header = _header(settings, faces.path, done, device_name(used))
-    digests = {name: task.digest for name, task in tasks.items()}
-    gather(finished_features(final, kept, parts, digests), header, done)
+    gather(finished_features(final, kept, parts, todo.digests), header, done)
     report = StageReport(
         "flow",
-        tuple(_noted(clip, outcomes[clip.id], settings) for clip in faces.clips),
+        Rows((_noted(clip, _became(clip, computed, todo), settings) for clip in faces.clips), OUTCOME),
         time.perf_counter() - started,
         (str(final),),
         "merprep train --preset sanity",
@@ -157,7 +148,7 @@ class _Run:
     device: str
     workers: Engine | None = None
 
-    def work(self, pending: Sequence[Clip]) -> Work:
+    def work(self, pending: Iterable[Clip]) -> Work:
         """Return the work on one clip; `pending` are those that it will be called for, in their order."""
         if self.device == "cpu" or self.workers is not None:
             return partial(flow_clip, source=self.source, config=self.settings, device=self.device)
@@ -165,68 +156,89 @@ class _Run:
         return partial(flow_clip, source=self.source, config=self.settings, ahead=ahead)
 
 
-def _run(
-    workspace: Workspace,
-    clips: Sequence[Clip],
-    tasks: Mapping[str, _Task],
-    run: _Run,
-    final: Path,
-    progress: Progress | None,
-) -> tuple[dict[str, Outcome], set[str], Parts]:
-    """Compute what is not there yet; clips that cannot be computed get their outcome without a worker."""
-    parts = Parts(workspace.parts_folder(final))
-    kept = _kept(final, tasks)
-    possible = [clip for clip in clips if tasks[clip.id].state == "done"]
-    digests = {clip.id: tasks[clip.id].digest for clip in possible}
-    pending = [clip for clip in possible if clip.id not in kept and not parts.has(clip.id, digests[clip.id])]
-    computed = run_clips(
+def _computed(
+    run: _Run, todo: _ToDo, kept: Collection[str], parts: Parts, progress: Progress | None
+) -> Mapping[str, Outcome]:
+    pending = (
+        clip for clip in todo.possible if clip.id not in kept and not parts.has(clip.id, todo.digests[clip.id])
+    )  # fmt: skip
+    return run_clips(
         "flow" if run.device == "cpu" else f"flow on {device_name(run.device)}",
-        possible,
+        todo.possible,
         run.work(pending),
         parts,
-        digests,
+        todo.digests,
         kept=kept,
         jobs=run.jobs if run.device == "cpu" else 1,
         progress=progress,
         workers=run.workers,
     )
-    outcomes = {
-        name: Outcome(name, "failed" if task.state == "failed" else "skipped", task.reason)
-        for name, task in tasks.items()
-        if task.state != "done"
-    }
-    return outcomes | computed, kept, parts
 
 
-def _tasks(faces: FaceSource, settings: FlowConfig) -> dict[str, _Task]:
-    states = {outcome.clip_id: outcome for outcome in faces.report.outcomes}
+@dataclass(frozen=True)
+class _ToDo:
+    """What is known of the clips before the work on them begins.
+
+    Parameters
+    ----------
+    possible : sequence of Clip
+        Those that there are faces for.
+    digests : mapping of str to str
+        By their id, of what their features are made from.
+    left_out : mapping of str to Outcome
+        By id, what became of the others.
+    """
+
+    possible: Sequence[Clip]
+    digests: Mapping[str, str]
+    left_out: Mapping[str, Outcome]
+
+
+def _todo(faces: FaceSource, settings: FlowConfig) -> _ToDo:
+    possible, digests, left_out = Rows(codec=CLIP), Shelf[str](), Shelf(codec=OUTCOME)
     with ExitStack() as stack:
         file = stack.enter_context(open_aligned(faces.path)) if faces.report.outputs else None
-        return {clip.id: _task(clip, states[clip.id], file, settings) for clip in faces.clips}
+        for clip, aligned in zip(faces.clips, faces.report.outcomes, strict=True):
+            task = _task(clip, aligned, file, settings)
+            if isinstance(task, Outcome):
+                left_out[clip.id] = task
+            else:
+                digests[clip.id] = task
+                possible.append(clip)
+    return _ToDo(possible, digests, left_out)
 
 
-def _task(clip: Clip, outcome: Outcome, file: AlignedFile | None, settings: FlowConfig) -> _Task:
-    if file is None or outcome.state != "done":
-        return _Task(state=outcome.state, reason=outcome.reason)
-    stamps = file.stamps(clip.id)
+def _task(clip: Clip, aligned: Outcome, file: AlignedFile | None, settings: FlowConfig) -> str | Outcome:
+    """Return the digest of what a clip's features are made from, or what became of it already."""
+    if file is None or aligned.state != "done":
+        return aligned
+    faces = file.clip(clip.id)
+    stamps = faces.stamps
     try:
         frames = key_frames(clip, settings, list(stamps))
     except SkipClip as reason:
-        return _Task(state="skipped", reason=str(reason))
+        return Outcome(clip.id, "skipped", str(reason))
     used = [*frames.first, *frames.second]
     # Those whose landmarks gave the transform of all frames.
-    marked = [number for number in stamps if number >= file.reference(clip.id)][: settings.align.reference_frames]
+    marked = [number for number in stamps if number >= faces.reference][: settings.align.reference_frames]
     used += [number for number in marked if number not in used]
     made_from = [*used, *([*stamps[number]] for number in used)]
-    return _Task(short_hash(canonical_json(made_from), 16))
+    return short_hash(canonical_json(made_from), 16)
 
 
-def _kept(final: Path, tasks: Mapping[str, _Task]) -> set[str]:
-    if not final.is_file():
-        return set()
-    with open_features(final) as file:
-        digests = dict(zip(file.clips["id"], file.clips["digest"], strict=True))
-    return {name for name, task in tasks.items() if task.state == "done" and digests.get(name) == task.digest}
+def _became(clip: Clip, computed: Mapping[str, Outcome], todo: _ToDo) -> Outcome:
+    return computed.get(clip.id) or todo.left_out[clip.id]
+
+
+def _kept(final: Path, digests: Mapping[str, str]) -> Mapping[str, int]:
+    """Return the rows of the clips that an existing file has of the same input, by their id."""
+    rows: Shelf[int] = Shelf()
+    if final.is_file():
+        with FeatureFile(final) as file:
+            for row, (name, digest) in enumerate(file.walk("id", "digest")):
+                if digests.get(name) == digest:
+                    rows[name] = row
+    return rows
 
 
 def flow_clip(
@@ -292,7 +304,7 @@ def _header(settings: FlowConfig, source: Path, done: Sequence[Clip], device: st
         units=tuple(unit_of(name) for name in settings.channels),
         normalisation="none",
         config=settings.model_dump(mode="json"),
-        inputs={"aligned": aligned_id, "manifest": Manifest(tuple(done)).digest()},
+        inputs={"aligned": aligned_id, "manifest": digest_of(done)},
         region_sets=region_sets(
             settings.size,
             points=f"means of {scheme} landmarks of the onset frame",
@@ -313,13 +325,16 @@ def _noted(clip: Clip, outcome: Outcome, settings: FlowConfig) -> Outcome:
     )
 
 
-def _nothing(final: Path, outcomes: Mapping[str, Outcome]) -> NothingComputedError:
-    reasons = sorted({outcome.reason for outcome in outcomes.values()} - {KEPT})
+def _nothing(final: Path, outcomes: Sequence[Outcome]) -> NothingComputedError:
+    reasons: list[str] = []
+    for outcome in outcomes:
+        if outcome.reason not in (KEPT, *reasons):
+            reasons = sorted([*reasons, outcome.reason])[:3]
     error = NothingComputedError(
         "Not one clip could be computed, so no feature file was written",
         where=str(final),
-        found=f"{len(outcomes)} clips; " + " | ".join(reasons[:3]) if outcomes else "a manifest without clips",
+        found=f"{len(outcomes)} clips; " + " | ".join(reasons) if outcomes else "a manifest without clips",
         mend="see the reasons; `merprep align` names them for each clip",
     )
-    error.outcomes = tuple(outcomes.values())
+    error.outcomes = outcomes
     return error

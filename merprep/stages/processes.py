@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from merprep.records import Clip, Outcome
@@ -14,7 +14,7 @@ from merprep.store.parts import Arrays
 Result = tuple[Clip, Arrays | Outcome]
 
 
-def process_results(work: Work, clips: Sequence[Clip], jobs: int) -> Iterator[Result]:
+def process_results(work: Work, clips: Iterable[Clip], jobs: int) -> Iterator[Result]:
     """Yield what became of each clip as it is finished; workers run ahead by a few clips only, so memory stays flat.
 
     Where a worker dies (a crash inside a library, no memory left), nobody can tell at which of the clips in work:
@@ -25,40 +25,38 @@ def process_results(work: Work, clips: Sequence[Clip], jobs: int) -> Iterator[Re
     ----------
     work : callable
         Picklable.
-    clips : sequence of Clip
+    clips : iterable of Clip
     jobs : int
         Two or more.
     """
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    rest = list(clips)
-    while rest:
-        begun: dict[str, Clip] = {}
-        finished: set[str] = set()
+    rest = iter(clips)
+    while True:
+        in_work: dict[str, Clip] = {}
         try:
-            for clip, result in _spread(work, rest, jobs, begun):
-                finished.add(clip.id)
-                yield clip, result
+            yield from _spread(work, rest, jobs, in_work)
         except TerminatedWorkerError:
-            suspects = [clip for clip in begun.values() if clip.id not in finished]
-            rest = [clip for clip in rest if clip.id not in begun]
+            suspects = list(in_work.values())
         else:
             return
         for clip in suspects:
             yield _once_more(work, clip, jobs)
 
 
-def _spread(work: Work, clips: Sequence[Clip], jobs: int, begun: dict[str, Clip]) -> Iterator[Result]:
-    """Give the clips to the workers one by one; `begun` is told of each that is given away."""
+def _spread(work: Work, clips: Iterable[Clip], jobs: int, in_work: dict[str, Clip]) -> Iterator[Result]:
+    """Give the clips to the workers one by one; `in_work` has those that were given away and are not back yet."""
     from joblib import Parallel, delayed
 
     def given() -> Iterator[Any]:
         for clip in clips:
-            begun[clip.id] = clip
+            in_work[clip.id] = clip
             yield delayed(_in_worker)(work, clip)
 
     workers = Parallel(n_jobs=jobs, return_as="generator_unordered", pre_dispatch="2*n_jobs", batch_size=1)
-    yield from workers(given())
+    for clip, result in workers(given()):
+        del in_work[clip.id]
+        yield clip, result
 
 
 def _in_worker(work: Work, clip: Clip) -> Result:

@@ -22,7 +22,8 @@ from uuid import uuid4
 
 from merprep.config import short_hash
 from merprep.errors import MerprepError, StoreError
-from merprep.records import Clip, Outcome
+from merprep.records import CLIP, Clip, Outcome
+from merprep.shelf import Codec, Rows
 from merprep.store.parts import Parts
 from merprep.store.provenance import versions
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 DEADLY = 2  # workers that a clip may cost
 _PATIENCE = 90.0  # s; a network file system may show a file that another machine wrote only a minute later
 _HERE = "here"
+_TASK: Codec[tuple[Clip, str]] = Codec(
+    lambda task: [CLIP.plain(task[0]), task[1]], lambda two: (CLIP.record(two[0]), two[1])
+)
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ def remote_results(
     (marks / _HERE).touch()
     task = _RemoteWork(work, parts, marks, versions())
     try:
-        with closing(spread(engine, task, [(clip, digests[clip.id]) for clip in clips])) as results:
+        with closing(spread(engine, task, Rows(((clip, digests[clip.id]) for clip in clips), _TASK))) as results:
             for (clip, digest), result in results:
                 if isinstance(result, MerprepError):
                     raise result

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from merprep.errors import UsageError
 from merprep.progress import Progress, Silent
-from merprep.records import Clip, Outcome
+from merprep.records import CLIP, OUTCOME, Clip, Outcome
+from merprep.shelf import Rows, Shelf
 from merprep.stages.attempts import SkipClip, Work, attempt, attempt_alone, one_line
 from merprep.stages.processes import process_results
 from merprep.stages.remote import remote_results
@@ -34,7 +35,7 @@ def run_clips(
     jobs: int | None = None,
     progress: Progress | None = None,
     workers: Engine | None = None,
-) -> dict[str, Outcome]:
+) -> Shelf[Outcome]:
     """Do the work on every clip that is not done yet, and keep each result as a part.
 
     A clip whose work raises `SkipClip` is skipped with that reason, one that raises anything else has failed with
@@ -62,7 +63,7 @@ def run_clips(
 
     Returns
     -------
-    dict of str to Outcome
+    Shelf of Outcome
         By clip id, in the order of `clips`: one for each of them.
 
     Examples
@@ -80,26 +81,27 @@ def run_clips(
     [('done', ''), ('skipped', 'no apex')]
     """
     progress = progress or Silent()
-    outcomes: dict[str, Outcome] = {}
+    outcomes, pending = Shelf(codec=OUTCOME), Rows(codec=CLIP)
     progress.start(stage, len(clips))
     try:
-        pending = []
         for clip in clips:
             if clip.id in kept or parts.has(clip.id, digests[clip.id]):
                 outcomes[clip.id] = Outcome(clip.id, "done", KEPT)
                 progress.advance()
             else:
+                outcomes[clip.id] = Outcome(clip.id, "failed", "its turn did not come")  # keeps its place
                 pending.append(clip)
         if workers is None or not pending:
             results = _results(work, pending, _worker_count(jobs, len(pending)))
         else:
             results = remote_results(work, pending, parts, digests, workers)
         for clip, result in results:
-            outcomes[clip.id] = _settled(clip, result, parts, digests[clip.id])
-            progress.advance(failed=outcomes[clip.id].state == "failed")
+            outcome = _settled(clip, result, parts, digests[clip.id])
+            outcomes[clip.id] = outcome
+            progress.advance(failed=outcome.state == "failed")
     finally:
         progress.finish()
-    return {clip.id: outcomes[clip.id] for clip in clips}
+    return outcomes
 
 
 def _worker_count(jobs: int | None, pending: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from merprep.features import FlowConfig
 from merprep.progress import Progress
 from merprep.records import CLIP, Clip, StageReport
-from merprep.shelf import Rows
+from merprep.shelf import Rows, Shelf
 from merprep.stages.align import align
 from merprep.stages.align_clip import Frames
 from merprep.stages.temporal import temporal, temporal_path
@@ -67,12 +67,13 @@ def face_source(
 
 def _timed(manifest: Manifest, path: Path) -> Sequence[Clip]:
     """Return the clips with the key frames of the new frames."""
+    with open_aligned(path) as file:
+        rows = Shelf((name, numbers) for name, *numbers in file.walk("id", "onset", "apex", "offset"))
 
-    def clips() -> Iterator[Clip]:
-        with open_aligned(path) as file:
-            rows = {row.id: row for row in file.records()}
-        for clip in manifest.clips:
-            row = rows.get(clip.id)
-            yield replace(clip, onset=row.onset, apex=row.apex, offset=row.offset) if row else clip
+    def timed(clip: Clip) -> Clip:
+        if clip.id not in rows:
+            return clip
+        onset, apex, offset = (None if number < 0 else number for number in rows[clip.id])
+        return replace(clip, onset=onset, apex=apex, offset=offset)
 
-    return Rows(clips(), CLIP)
+    return Rows(map(timed, manifest.clips), CLIP)

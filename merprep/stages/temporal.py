@@ -106,7 +106,7 @@ def temporal(
     computed = run_clips(
         "temporal", possible, work, parts, digests, kept=kept, jobs=jobs, progress=progress, workers=workers
     )
-    outcomes = _outcomes(tasks) | computed
+    outcomes = _outcomes(tasks) | dict(computed)
     done = [_row(clip, tasks[clip.id].plan) for clip in clips if outcomes[clip.id].state == "done"]
     if done:
         inputs = {"aligned": config.align.config_id(), "manifest": Manifest(tuple(done)).digest()}

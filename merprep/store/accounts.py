@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 
-from merprep.records import StageReport
+from merprep.records import StageReport, State
 from merprep.store.whole import append_line
 from merprep.store.workspace import Workspace, safe_name, written_whole
 
@@ -63,15 +64,24 @@ def keep_account(workspace: Workspace, report: StageReport, *, subject: str = ""
         report.outputs,
     )
     name = safe_name("-".join(part for part in ("account", report.stage, subject) if part)) + ".json"
-    account = {
-        **asdict(entry),
-        "skipped": {outcome.clip_id: outcome.reason for outcome in report.of_state("skipped")},
-        "failed": {outcome.clip_id: outcome.reason for outcome in report.of_state("failed")},
-    }
-    with written_whole(workspace.reports / name) as temporary:
-        temporary.write_text(json.dumps(account, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with written_whole(workspace.reports / name) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.writelines(_account(entry, report))
     append_line(workspace.reports / "journal.jsonl", json.dumps(asdict(entry), ensure_ascii=False))
     return report
+
+
+def _account(entry: Entry, report: StageReport) -> Iterator[str]:
+    """Yield the text of an account piece by piece: reasons may be as many as there are clips."""
+    yield json.dumps(asdict(entry), indent=2, ensure_ascii=False).removesuffix("\n}")
+    states: tuple[State, ...] = ("skipped", "failed")
+    for state in states:
+        outcomes = report.of_state(state)
+        yield f',\n  "{state}": {{'
+        for place, outcome in enumerate(outcomes):
+            clip_id, reason = (json.dumps(text, ensure_ascii=False) for text in (outcome.clip_id, outcome.reason))
+            yield f"{',' if place else ''}\n    {clip_id}: {reason}"
+        yield "\n  }" if outcomes else "}"
+    yield "\n}\n"
 
 
 def read_journal(workspace: Workspace) -> tuple[Entry, ...]:

@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,7 +31,7 @@ from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
 from merprep.store.clip_file import ClipFile, write_provenance
-from merprep.store.clip_table import write_clip_table
+from merprep.store.clip_table import TableRows
 from merprep.store.hdf5 import new_hdf5
 from merprep.store.watched import damage_is_told
 from merprep.store.workspace import written_whole
@@ -133,8 +134,12 @@ class ClipFaces:
     @property
     def digest(self) -> str:
         """Of what the clip was made from: equal for the same frames of the same files."""
-        made_from = [self.reference, self.numbers.tolist(), self.stamps.tolist()]
-        return short_hash(json.dumps(made_from), 16)
+        return faces_digest(self.reference, self.numbers.tolist(), self.stamps.tolist())
+
+
+def faces_digest(reference: int, numbers: Sequence[int], stamps: Sequence[Sequence[int]]) -> str:
+    """Return the digest of what the faces of a clip are made from; see `ClipFaces`."""
+    return short_hash(json.dumps([reference, numbers, stamps]), 16)
 
 
 def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, ClipFaces]], *, needed: int = 0) -> int:
@@ -156,18 +161,18 @@ def write_aligned(path: Path, header: AlignedHeader, rows: Iterable[tuple[Clip, 
     StoreError
         Where there is nothing to write, or the file cannot be written.
     """
-    clips: list[tuple[Clip, str]] = []
+    table = TableRows()
     with written_whole(path, needed=needed) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
         file.attrs["scheme"] = header.scheme
         for clip, faces in rows:
             _write_clip(file.create_group(f"aligned/{clip.id}"), faces)
-            clips.append((clip, faces.digest))
+            table.add(clip, faces.digest)
             check()
-        if not clips:
+        if not len(table):
             raise StoreError("There is no clip to write", where=str(path), mend="see the reasons in the stage's report")
-        write_clip_table(file, clips)
-    return len(clips)
+        table.write(file)
+    return len(table)
 
 
 def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
@@ -183,6 +188,64 @@ def _write_clip(group: h5py.Group, faces: ClipFaces) -> None:
     for name in _TEXTS:
         group.attrs[name] = getattr(faces, name)
     group.attrs["digest"] = faces.digest
+
+
+class AlignedClip:
+    """One clip of an open file of aligned faces; what is asked of it is read then.
+
+    Use it where several things are asked of a clip, each of which `AlignedFile` would look it up for.
+    """
+
+    def __init__(self, file: AlignedFile, group: h5py.Group) -> None:
+        self._file = file
+        self._group = group
+
+    def damaged(self, error: BaseException) -> StoreError:
+        """Return the error for a file that is not whole."""
+        return self._file.damaged(error)
+
+    @cached_property
+    @damage_is_told
+    def numbers(self) -> tuple[int, ...]:
+        """The file numbers of the aligned frames, ascending."""
+        return tuple(map(int, self._group["numbers"][:].tolist()))
+
+    @property
+    @damage_is_told
+    def stamps(self) -> dict[int, tuple[int, int]]:
+        """By file number, size and time of change of the file that each frame was made from."""
+        stamps = self._group["stamps"][:].tolist()
+        return {number: (int(size), int(time)) for number, (size, time) in zip(self.numbers, stamps, strict=True)}
+
+    @property
+    @damage_is_told
+    def reference(self) -> int:
+        """The file number of the frame whose landmarks count."""
+        return int(self._group.attrs["reference"])
+
+    @property
+    @damage_is_told
+    def lost(self) -> tuple[int, ...] | None:
+        """The file numbers of frames in which the face is not seen; None where that was not looked at."""
+        return tuple(map(int, self._group[_LOST][:].tolist())) if _LOST in self._group else None
+
+    @property
+    @damage_is_told
+    def faces_found(self) -> int:
+        """How many faces the reference frame shows."""
+        return int(self._group.attrs["faces"])
+
+    @property
+    @damage_is_told
+    def attempt(self) -> str:
+        """How the face was found (``as it is``, or after which change of the image)."""
+        return str(self._group.attrs["attempt"])
+
+    @property
+    @damage_is_told
+    def flags(self) -> str:
+        """What is doubtful, ``; `` between the parts; empty where all is well."""
+        return str(self._group.attrs.get("flags", ""))
 
 
 class AlignedFile(ClipFile):
@@ -217,7 +280,7 @@ class AlignedFile(ClipFile):
     @damage_is_told
     def numbers(self, clip_id: str) -> tuple[int, ...]:
         """Return the file numbers of a clip's aligned frames, ascending."""
-        return tuple(int(number) for number in self._group(clip_id)["numbers"][:])
+        return self.clip(clip_id).numbers
 
     @damage_is_told
     def frames(self, clip_id: str, numbers: Sequence[int] | None = None) -> NDArray[np.uint8]:
@@ -238,10 +301,11 @@ class AlignedFile(ClipFile):
         StoreError
             Where the clip or one of the frames is not in the file.
         """
-        data = self._group(clip_id)["frames"]
+        group = self._group(clip_id)
+        data = group["frames"]
         if numbers is None:
             return cast("NDArray[np.uint8]", data[:])
-        present = {number: index for index, number in enumerate(self.numbers(clip_id))}
+        present = {number: index for index, number in enumerate(AlignedClip(self, group).numbers)}
         missing = [number for number in numbers if number not in present]
         if missing:
             raise StoreError(
@@ -279,25 +343,22 @@ class AlignedFile(ClipFile):
     @damage_is_told
     def stamps(self, clip_id: str) -> dict[int, tuple[int, int]]:
         """Return, by file number, size and time of change of the file that each frame was made from."""
-        stamps = self._group(clip_id)["stamps"][:]
-        return {
-            number: (int(stamp[0]), int(stamp[1])) for number, stamp in zip(self.numbers(clip_id), stamps, strict=True)
-        }
+        return self.clip(clip_id).stamps
 
     @damage_is_told
     def reference(self, clip_id: str) -> int:
         """Return the file number of the frame whose landmarks count."""
-        return int(self._group(clip_id).attrs["reference"])
+        return self.clip(clip_id).reference
 
     @damage_is_told
     def faces_found(self, clip_id: str) -> int:
         """Return how many faces the reference frame shows."""
-        return int(self._group(clip_id).attrs["faces"])
+        return self.clip(clip_id).faces_found
 
     @damage_is_told
     def attempt(self, clip_id: str) -> str:
         """Return how the face was found (``as it is``, or after which change of the image)."""
-        return str(self._group(clip_id).attrs["attempt"])
+        return self.clip(clip_id).attempt
 
     @damage_is_told
     def quality(self, clip_id: str) -> dict[str, Any]:
@@ -314,24 +375,31 @@ class AlignedFile(ClipFile):
     @damage_is_told
     def flags(self, clip_id: str) -> str:
         """Return what is doubtful about a clip, ``; `` between the parts; empty where all is well."""
-        return str(self._group(clip_id).attrs.get("flags", ""))
+        return self.clip(clip_id).flags
 
     @damage_is_told
     def lost(self, clip_id: str) -> tuple[int, ...] | None:
         """Return the file numbers of frames in which the face is not seen; None where that was not looked at."""
-        group = self._group(clip_id)
-        return tuple(int(number) for number in group[_LOST][:]) if _LOST in group else None
+        return self.clip(clip_id).lost
+
+    def clip(self, clip_id: str) -> AlignedClip:
+        """Return one clip, looked up once."""
+        return AlignedClip(self, self._group(clip_id))
 
     @damage_is_told
     def _group(self, clip_id: str) -> h5py.Group:
-        if clip_id not in self:
-            raise StoreError(
-                "The clip is not in the file of aligned faces",
-                where=f"{self.path}, {clip_id}",
-                found=f"{len(self)} other clips",
-                mend="run `merprep align`; its report says why a clip was skipped",
-            )
-        return self._aligned[clip_id]
+        try:
+            if clip_id.count("/") == _DEPTH:
+                return self._aligned[clip_id]
+        except KeyError:
+            if clip_id in self:  # what the name leads to is damaged
+                raise
+        raise StoreError(
+            "The clip is not in the file of aligned faces",
+            where=f"{self.path}, {clip_id}",
+            found=f"{len(self)} other clips",
+            mend="run `merprep align`; its report says why a clip was skipped",
+        )
 
 
 def open_aligned(path: str | Path) -> AlignedFile:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ import pandas as pd
 from merprep.config import canonical_json
 from merprep.errors import StoreError
 from merprep.records import Clip
-from merprep.store.clip_table import read_clip_table, records_of, table_says
+from merprep.store.clip_table import read_clip_table, records_of, table_says, walk
 from merprep.store.hdf5 import open_hdf5
 from merprep.store.provenance import versions
 from merprep.store.schema import checked_version
@@ -105,6 +105,14 @@ class ClipFile:
         """One row a clip; read when first asked for: workers that open a file for one clip's frames need no table."""
         return read_clip_table(self._file)
 
+    def load(self) -> None:
+        """Read `clips` now, so that it outlives the closing of the file."""
+        try:
+            _ = self.clips
+        except StoreError:
+            self._file.close()
+            raise
+
     def _opened(self) -> h5py.File:
         if not self.path.is_file():
             raise StoreError(
@@ -131,6 +139,16 @@ class ClipFile:
     def says(self, clips: Sequence[Clip]) -> bool:
         """Whether the rows are those of `clips` (without their frames), in that order."""
         return table_says(self._file, clips)
+
+    def walk(self, *columns: str) -> Iterator[tuple[Any, ...]]:
+        """Yield the values of some columns of `clips`, row by row, without holding the table.
+
+        An absent frame number is -1, an absent rate NaN.
+        """
+        try:
+            yield from walk(self._file, columns)
+        except DAMAGED as error:
+            raise self.damaged(error) from error
 
     @damage_is_told
     def records(self) -> list[Clip]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from merprep.records import Clip
+from merprep.shelf import Rows
 
 _INTEGERS = ("onset", "apex", "offset")
 _TEXTS = (
@@ -18,20 +19,39 @@ _TEXTS = (
     "objective_source", "apex_source", "errata", "notes", "digest",
 )  # fmt: skip
 _ADDED = ("variant", "action_units", "objective_class", "objective_source", "errata", "notes", "digest", "fps")
+# How many rows are in memory while a table is written or walked along.
+_AT_ONCE = 512
 
 
-def write_clip_table(file: h5py.File, clips: list[tuple[Clip, str]]) -> None:
-    """Write clips, each with the digest of what it was made from; absent frame numbers are -1."""
-    text = h5py.string_dtype("utf-8")
-    group = file.create_group("clips")
-    for name in _TEXTS:
-        values = [digest if name == "digest" else _text(getattr(clip, name)) for clip, digest in clips]
-        group.create_dataset(name, data=np.array(values, dtype=object), dtype=text, track_times=False)
-    for name in _INTEGERS:
-        numbers = [_number(clip, name) for clip, _ in clips]
-        group.create_dataset(name, data=np.array(numbers, dtype="i8"), track_times=False)
-    rates = [np.nan if clip.fps is None else clip.fps for clip, _ in clips]
-    group.create_dataset("fps", data=np.array(rates, dtype="f8"), track_times=False)
+class TableRows:
+    """The rows of a table that is still to be written, kept on the disk meanwhile."""
+
+    def __init__(self) -> None:
+        self._rows: Rows[list[Any]] = Rows()
+
+    def add(self, clip: Clip, digest: str) -> None:
+        """Add a clip, with the digest of what it was made from."""
+        texts = [digest if name == "digest" else _text(getattr(clip, name)) for name in _TEXTS]
+        self._rows.append([*texts, *(_number(clip, name) for name in _INTEGERS), _rate(clip)])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def write(self, file: h5py.File) -> None:
+        """Write the table; absent frame numbers are -1."""
+        types = {
+            **dict.fromkeys(_TEXTS, h5py.string_dtype("utf-8")),
+            **dict.fromkeys(_INTEGERS, np.dtype("i8")),
+            "fps": np.dtype("f8"),
+        }
+        group = file.create_group("clips")
+        columns = [
+            group.create_dataset(name, (len(self),), dtype=kind, track_times=False) for name, kind in types.items()
+        ]
+        for start in range(0, len(self), _AT_ONCE):
+            block = zip(*self._rows[start : start + _AT_ONCE], strict=True)
+            for column, values in zip(columns, block, strict=True):
+                column[start : start + len(values)] = np.array(values, dtype=column.dtype)
 
 
 def _text(value: str | tuple[str, ...]) -> str:
@@ -39,41 +59,63 @@ def _text(value: str | tuple[str, ...]) -> str:
 
 
 def read_clip_table(file: h5py.File) -> pd.DataFrame:
-    """Read what `write_clip_table` wrote; absent frame numbers are ``<NA>``."""
-    group = file["clips"]
-    count = len(group["id"])
-    # Files from before versions may lack what was added since.
-    older = int(file.attrs.get("schema_version", 0)) < 1
-    lacking = [name for name in _ADDED if older and name not in group]
-    table: dict[str, Any] = {
-        name: [""] * count if name in lacking else group[name].asstr()[:].tolist() for name in _TEXTS
-    }
+    """Read what `TableRows` wrote; absent frame numbers are ``<NA>``."""
+    table: dict[str, Any] = {name: column_of(file, name)[:].tolist() for name in _TEXTS}
     for name in _INTEGERS:
-        values = group[name][:]
+        values = column_of(file, name)[:]
         table[name] = pd.array(np.where(values < 0, 0, values), dtype="Int64")
         table[name][values < 0] = pd.NA
-    table["fps"] = np.full(count, np.nan) if "fps" in lacking else group["fps"][:]
+    table["fps"] = column_of(file, "fps")[:]
     return pd.DataFrame(table)
 
 
-def table_says(file: h5py.File, clips: Sequence[Clip]) -> bool:
-    """Whether the rows are those of `clips` (without their frames), in that order; one column is held at a time."""
+def walk(file: h5py.File, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the values of some columns, row by row; a few hundred rows are in memory at a time.
+
+    Texts are as they are stored, an absent frame number is -1 and an absent rate is NaN.
+    """
+    columns = [column_of(file, name) for name in names]
+    for start in range(0, len(file["clips/id"]), _AT_ONCE):
+        yield from zip(*(column[start : start + _AT_ONCE].tolist() for column in columns), strict=True)
+
+
+def column_of(file: h5py.File, name: str) -> Any:
+    """Return what the values of a column are sliced from, or one is taken from."""
     group = file["clips"]
-    if len(group["id"]) != len(clips):
+    # Files from before versions may lack what was added since.
+    if name in _ADDED and name not in group and int(file.attrs.get("schema_version", 0)) < 1:
+        return np.full(len(group["id"]), np.nan if name == "fps" else "")
+    return group[name].asstr() if name in _TEXTS else group[name]
+
+
+def table_says(file: h5py.File, clips: Sequence[Clip]) -> bool:
+    """Whether the rows are those of `clips` (without their frames), in that order."""
+    if len(file["clips/id"]) != len(clips):
         return False
-    for name in _TEXTS:
-        if name != "digest" and group[name].asstr()[:].tolist() != [_text(getattr(clip, name)) for clip in clips]:
+    names = [name for name in (*_TEXTS, *_INTEGERS, "fps") if name != "digest"]
+    return all(_says(row, clip, names) for row, clip in zip(walk(file, names), clips, strict=True))
+
+
+def _says(row: tuple[Any, ...], clip: Clip, names: Sequence[str]) -> bool:
+    for name, value in zip(names, row, strict=True):
+        if name in _TEXTS:
+            same = value == _text(getattr(clip, name))
+        elif name in _INTEGERS:
+            same = value == _number(clip, name)
+        else:
+            same = value == _rate(clip) or (np.isnan(value) and np.isnan(_rate(clip)))
+        if not same:
             return False
-    for name in _INTEGERS:
-        if group[name][:].tolist() != [_number(clip, name) for clip in clips]:
-            return False
-    rates = np.array([np.nan if clip.fps is None else clip.fps for clip in clips])
-    return bool(np.array_equal(group["fps"][:], rates, equal_nan=True))
+    return True
 
 
 def _number(clip: Clip, name: str) -> int:
     value = getattr(clip, name)
     return -1 if value is None else int(value)
+
+
+def _rate(clip: Clip) -> float:
+    return float("nan") if clip.fps is None else float(clip.fps)
 
 
 def records_of(table: pd.DataFrame) -> list[Clip]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,7 +26,7 @@ from merprep.config import canonical_json, short_hash
 from merprep.errors import StoreError
 from merprep.records import Clip
 from merprep.store.clip_file import ClipFile, write_provenance
-from merprep.store.clip_table import write_clip_table
+from merprep.store.clip_table import TableRows, column_of
 from merprep.store.hdf5 import new_hdf5
 from merprep.store.watched import damage_is_told
 from merprep.store.workspace import written_whole
@@ -139,14 +140,14 @@ def write_features(path: Path, header: FeatureHeader, rows: Iterable[tuple[Clip,
     with written_whole(path, needed=needed) as temporary, new_hdf5(temporary) as (file, check):
         write_provenance(file, header)
         datasets = _create_datasets(file, header, first[1], count)
-        clips: list[tuple[Clip, str]] = []
+        table = TableRows()
         for index, (clip, features) in enumerate(_chain(first, stream)):
             _write_row(datasets, index, clip, features)
-            clips.append((clip, features.digest))
+            table.add(clip, features.digest)
             check()
-        if len(clips) != count:
-            raise StoreError("The number of clips changed while writing", expected=str(count), found=str(len(clips)))
-        write_clip_table(file, clips)
+        if len(table) != count:
+            raise StoreError("The number of clips changed while writing", expected=str(count), found=str(len(table)))
+        table.write(file)
 
 
 def _chain(
@@ -236,7 +237,6 @@ class FeatureFile(ClipFile):
         self.channels = tuple(str(name) for name in about["channels"])
         self.units = tuple(str(name) for name in about["units"])
         self.normalisation = str(about["normalisation"])
-        self._count = len(self.clips)  # reads the table, which then outlives the closing of the file
 
     @property
     def features(self) -> h5py.Dataset:
@@ -281,16 +281,22 @@ class FeatureFile(ClipFile):
             self.device,
         )
 
+    @cached_property
+    def _datasets(self) -> dict[str, h5py.Dataset]:
+        """What a row has a part in, under the names of `ClipFeatures.arrays`; to look one up takes long."""
+        named = {"features": self.features, "landmarks": self.landmarks, "head": self.head}
+        named.update({f"regions/{name}": data for name, data in self.regions.items()})
+        return {name: data for name, data in named.items() if data is not None}
+
+    @cached_property
+    def _digests(self) -> Any:
+        return column_of(self._file, "digest")
+
     @damage_is_told
     def row(self, index: int) -> ClipFeatures:
         """Return the arrays of one clip."""
-        return ClipFeatures(
-            self.features[index],
-            {name: data[index] for name, data in self.regions.items()},
-            None if self.landmarks is None else self.landmarks[index],
-            str(self.clips["digest"].iloc[index]),
-            None if self.head is None else self.head[index],
-        )
+        arrays = {name: data[index] for name, data in self._datasets.items()}
+        return ClipFeatures.from_arrays(arrays, str(self._digests[index]))
 
 
 def open_features(path: str | Path) -> FeatureFile:
@@ -310,4 +316,6 @@ def open_features(path: str | Path) -> FeatureFile:
     StoreError
         Where it is missing, damaged or of a newer version.
     """
-    return FeatureFile(Path(path))
+    file = FeatureFile(Path(path))
+    file.load()
+    return file

@@ -11,13 +11,16 @@ from __future__ import annotations
 import os
 import struct
 from functools import lru_cache
+from io import RawIOBase
 from pathlib import Path
 
 from merprep.errors import StoreError
 
 _SIGNATURE = b"GCOL\x01\x00\x00\x00"
-_OBJECT = 16  # bytes of an object's own header
+_OBJECT = 16  # bytes of an object's own header, and of a collection's
+_PAGE = 4096  # bytes of a collection, unless it holds a long text
 _START, _END = 1 << 20, 1 << 27  # bytes that are looked at
+_BLOCK = 1 << 18  # of which as many are in memory at a time
 
 
 def check_heaps(path: Path) -> None:
@@ -43,35 +46,75 @@ def check_heaps(path: Path) -> None:
 @lru_cache(maxsize=256)
 def _damaged(path: str, size: int, *_: int) -> int:
     """Return where the first damaged collection begins, or -1."""
-    with Path(path).open("rb") as stream:
-        start = stream.read(_START + _END if size <= _START + _END else _START)
-        found = _first_damaged(start)
-        if found >= 0 or len(start) >= size:
-            return found
-        stream.seek(size - _END)
-        found = _first_damaged(stream.read(_END))
-        return found if found < 0 else size - _END + found
+    with Path(path).open("rb", buffering=0) as stream:
+        if size <= _START + _END:
+            return _first_damaged(_Part(stream, 0, size))
+        found = _first_damaged(_Part(stream, 0, _START))
+        return found if found >= 0 else _first_damaged(_Part(stream, size - _END, size))
 
 
-def _first_damaged(data: bytes) -> int:
-    place = data.find(_SIGNATURE)
+class _Part:
+    """A part of a file, of which one block at a time is in memory."""
+
+    def __init__(self, stream: RawIOBase, start: int, stop: int) -> None:
+        self.start, self.stop = start, stop
+        self._stream = stream
+        self._block = b""
+        self._at = start
+
+    def find(self, place: int) -> int:
+        """Return where the next collection begins, at a place or behind it; -1 where none does."""
+        while place < self.stop:
+            self._bring(place, len(_SIGNATURE))
+            if not self._block:  # the file has become shorter meanwhile
+                return -1
+            found = self._block.find(_SIGNATURE, place - self._at)
+            if found >= 0:
+                return self._at + found
+            # The last bytes may be the beginning of one.
+            place = max(place + 1, self._at + len(self._block) - len(_SIGNATURE) + 1)
+        return -1
+
+    def get(self, place: int, count: int) -> bytes:
+        """Return some bytes, less where the part ends."""
+        if place >= self.stop:
+            return b""
+        self._bring(place, count)
+        return self._block[place - self._at : place - self._at + count]
+
+    def _bring(self, place: int, count: int) -> None:
+        """Have some bytes in the block, as far as the part has them."""
+        count = min(count, self.stop - place)
+        if self._at <= place and place + count <= self._at + len(self._block):
+            return
+        self._stream.seek(place)
+        self._block, self._at = self._stream.read(min(_BLOCK, self.stop - place)) or b"", place
+
+
+def _first_damaged(part: _Part) -> int:
+    place = part.find(part.start)
     while place >= 0:
-        if not _is_sound(data, place):
+        if not _is_sound(part, place):
             return place
-        place = data.find(_SIGNATURE, place + 8)
+        place = part.find(place + 8)
     return -1
 
 
-def _is_sound(data: bytes, place: int) -> bool:
-    """Whether a walk along the objects of a collection comes to its end; what the data cuts off is taken as sound."""
-    if place + 16 > len(data):
+def _is_sound(part: _Part, place: int) -> bool:
+    """Whether a walk along the objects of a collection comes to its end; what the part cuts off is taken as sound."""
+    data, begin = part.get(place, _PAGE), place
+    if len(data) < _OBJECT:
         return True
-    (size,) = struct.unpack_from("<Q", data, place + 8)
-    at, stop = place + 16, place + size
+    (size,) = struct.unpack_from("<Q", data, 8)
+    at, stop = place + _OBJECT, place + size
     if size < _OBJECT:
         return False
-    while at + _OBJECT <= stop and at + _OBJECT <= len(data):
-        index, _, _, length = struct.unpack_from("<HHIQ", data, at)
+    while at + _OBJECT <= stop:
+        if at + _OBJECT > begin + len(data):
+            data, begin = part.get(at, _PAGE), at
+            if len(data) < _OBJECT:
+                return True
+        index, _, _, length = struct.unpack_from("<HHIQ", data, at - begin)
         # The free space that object 0 is counts its own header; others are padded to eight bytes.
         step = length if index == 0 else _OBJECT + -(-length // 8) * 8
         if step < _OBJECT or at + step > stop:

@@ -129,12 +129,25 @@ class Manifest:
         StoreError
             Where the sidecar does not name it.
         """
-        root = self.sources.get(clip.database, {}).get("root")
+        return self._root(clip.database)
+
+    def roots(self) -> dict[str, Path]:
+        """Return, by database, the folder that the frames of its clips are relative to, where any is usable.
+
+        Raises
+        ------
+        StoreError
+            Where the sidecar does not name one.
+        """
+        return {name: self._root(name) for name in self._places.databases_in_use()}
+
+    def _root(self, database: str) -> Path:
+        root = self.sources.get(database, {}).get("root")
         if not root:
             raise StoreError(
                 "The manifest does not say where the frames of this database are",
-                where=clip.database,
-                mend=f"run `merprep ingest {clip.database} ROOT` again",
+                where=database,
+                mend=f"run `merprep ingest {database} ROOT` again",
             )
         return Path(root)
 
@@ -180,6 +193,11 @@ class _Places:
     def usable(self) -> Any:
         """Return the places of the rows that are not excluded."""
         return np.flatnonzero(np.array(self._usable, np.uint8))
+
+    def databases_in_use(self) -> list[str]:
+        """Return the databases that have usable rows, in the order of the rows."""
+        used = set(np.unique(np.array(self._database, np.uint32)[self.usable()]).tolist())
+        return [name for name, code in self.databases.items() if code in used]
 
     def of_database(self, name: str) -> Any:
         """Return the places of the rows of one database."""

@@ -23,6 +23,8 @@ R = TypeVar("R")
 
 # What deflate gains at most, about; datasets without a compression take what they declare.
 _MOST_GAIN = 1100
+# How many texts are looked at together.
+_AT_ONCE = 1 << 14
 _SAME_SIZE = {h5py.h5z.FILTER_FLETCHER32, h5py.h5z.FILTER_SHUFFLE}
 # What the library raises about a damaged file, in all its ways.
 DAMAGED = (
@@ -114,11 +116,14 @@ def _check_texts(data: h5py.Dataset, held: int) -> None:
     references = np.dtype([("length", "<u4"), ("address", "<u8"), ("index", "<u4")])
     if data.dtype.kind != "O" or data.size == 0:
         return
+    promised = 0
     with Path(data.file.filename).open("rb") as stream:
         stream.seek(data.id.get_offset())
-        lengths = np.frombuffer(stream.read(references.itemsize * data.size), references)["length"]
-    if int(lengths.sum(dtype=np.uint64)) > held:
-        raise _refused(data, f"texts of {int(lengths.sum(dtype=np.uint64)):,} bytes in a file of {held:,}")
+        for start in range(0, data.size, _AT_ONCE):
+            block = stream.read(references.itemsize * min(_AT_ONCE, data.size - start))
+            promised += int(np.frombuffer(block, references)["length"].sum(dtype=np.uint64))
+    if promised > held:
+        raise _refused(data, f"texts of {promised:,} bytes in a file of {held:,}")
 
 
 def _refused(where: h5py.HLObject, found: str) -> StoreError:

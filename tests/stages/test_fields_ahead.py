@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
@@ -28,6 +28,23 @@ def test_every_clip_gets_the_field_that_it_would_get_alone(at_once: int) -> None
     ahead = FieldsAhead(_CLIPS, _read, estimate, at_once=at_once)
     for clip in _CLIPS:
         np.testing.assert_array_equal(ahead(clip), estimate(*_read(clip)))
+
+
+def test_clips_are_looked_at_a_batch_ahead_and_no_further() -> None:
+    looked: list[str] = []
+
+    def coming() -> Iterator[Clip]:
+        for clip in _CLIPS:
+            looked.append(clip.id)
+            yield clip
+
+    def compute(onset: NDArray[np.float32], apex: NDArray[np.float32]) -> Sequence[float]:
+        return [float(image.sum()) for image in onset]
+
+    ahead = FieldsAhead(coming(), lambda clip: np.full((2, 16, 16), _CLIPS.index(clip), np.float32), compute, at_once=2)
+    for place, clip in enumerate(_CLIPS):
+        assert ahead(clip) == 256 * place
+        assert len(looked) == min(2 * (place // 2) + 2, 5)
 
 
 def test_a_clip_that_cannot_be_read_fails_when_its_turn_comes_and_no_other_does() -> None:

@@ -69,7 +69,7 @@ def test_finished_clips_are_not_done_again_unless_their_input_changed(tmp_path: 
 
 def test_a_run_that_is_stopped_keeps_what_it_finished(tmp_path: Path) -> None:
     def stopped(clip: Clip) -> dict[str, np.ndarray]:
-        if clip is CLIPS[6]:
+        if clip == CLIPS[6]:
             raise KeyboardInterrupt
         return mixed(clip)
 

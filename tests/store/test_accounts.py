@@ -29,6 +29,16 @@ def test_the_account_names_every_clip_that_is_not_done_with_its_reason(workspace
     assert account["failed"] == {"samm/006/c": "x"}
 
 
+def test_an_account_is_json_as_people_read_it(workspace):
+    odd = Outcome('a/"1"/é\\', "failed", "line one\nline two")
+    for report in (REPORT, StageReport("flow", (*REPORT.outcomes, odd)), StageReport("flow", ())):
+        keep_account(workspace, report)
+        text = (workspace.reports / "account-flow.json").read_text(encoding="utf-8")
+        account = json.loads(text)
+        assert text == json.dumps(account, indent=2, ensure_ascii=False) + "\n"
+        assert account["failed"] == {outcome.clip_id: outcome.reason for outcome in report.of_state("failed")}
+
+
 def test_a_line_that_was_cut_off_does_not_hide_the_others(workspace):
     keep_account(workspace, REPORT)
     path = workspace.reports / "journal.jsonl"

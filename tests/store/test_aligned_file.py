@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -56,6 +57,34 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         assert file.stamps("samm/006/006_1_2")[3] == (30, 300)
         np.testing.assert_array_equal(file.frames("samm/006/006_1_2", [5, 1]), rows[0][1].frames[[2, 0]])
         assert file.frames("samm/006/006_1_2", []).shape == (0, 8, 8)
+
+
+def test_a_clip_is_looked_up_once_and_asked_as_often_as_wanted(tmp_path: Path) -> None:
+    rows = [
+        (clip("006_1_2"), faces(1, 3, 5)),
+        (clip("006_1_3"), replace(faces(1, 2), lost=np.array([2]), flags="dark")),
+    ]
+    write_aligned(tmp_path / "aligned.h5", HEADER, rows)
+    with open_aligned(tmp_path / "aligned.h5") as file:
+        first, second = (file.clip(row[0].id) for row in rows)
+        assert (first.numbers, first.stamps[3], first.reference, first.faces_found) == ((1, 3, 5), (30, 300), 1, 2)
+        assert (first.lost, first.flags, first.attempt) == (None, "", "as it is")
+        assert (second.lost, second.flags) == ((2,), "dark")
+        for name in ("samm/006/006_1_9", "samm/006", "samm/006/006_1_2/frames"):
+            with pytest.raises(StoreError, match="not in the file"):
+                file.clip(name)
+
+
+def test_damage_is_told_of_a_clip_and_along_a_walk(tmp_path: Path) -> None:
+    write_aligned(tmp_path / "aligned.h5", HEADER, [(clip("006_1_2"), faces(1, 3))])
+    with h5py.File(tmp_path / "aligned.h5", "r+") as file:
+        del file["clips/digest"], file["aligned/samm/006/006_1_2/stamps"]
+    with open_aligned(tmp_path / "aligned.h5") as found:
+        assert list(found.walk("id", "apex")) == [("samm/006/006_1_2", -1)]
+        with pytest.raises(StoreError, match="not a whole file"):
+            list(found.walk("id", "digest"))
+        with pytest.raises(StoreError, match="not a whole file"):
+            _ = found.clip("samm/006/006_1_2").stamps
 
 
 def test_the_digest_tells_whether_frames_were_made_from_the_same_files() -> None:
