@@ -6,10 +6,12 @@ dies; over thousands of clips one will. Here such a call comes back as `Lost`, a
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -39,6 +41,55 @@ class Future(Protocol):
 
 
 @dataclass(frozen=True)
+class Common:
+    """What every call of a run needs, on its way to the workers: packed, so that who passes it on need not know it.
+
+    Examples
+    --------
+    >>> Common.of([1, 2]).unpacked().value
+    [1, 2]
+    """
+
+    packed: bytes
+
+    @classmethod
+    def of(cls, value: object) -> Common:
+        """Pack a value."""
+        return cls(pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL))
+
+    def unpacked(self) -> Unpacked:
+        """Return the value; its arrays are the caller's own and may be written to."""
+        return Unpacked(pickle.loads(self.packed))  # noqa: S301 - packed by the process that hands over the calls
+
+
+class Unpacked:
+    """A value that is packed again whenever it moves to another process.
+
+    Parameters
+    ----------
+    value : object
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __reduce__(self) -> tuple[Callable[[Common], Unpacked], tuple[Common]]:
+        return Common.unpacked, (Common.of(self.value),)
+
+
+_here: ContextVar[Unpacked | None] = ContextVar("merprep_common", default=None)
+
+
+def called(call: Callable[[], Any], common: Unpacked | None) -> Any:
+    """Make a call in a worker, where what all calls need has arrived."""
+    token = _here.set(common)
+    try:
+        return call()
+    finally:
+        _here.reset(token)
+
+
+@dataclass(frozen=True)
 class Lost:
     """In place of a result: the worker that was to make it died, as `reason` says.
 
@@ -64,14 +115,19 @@ class Engine(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
     def __init__(self) -> None:
         super().__init__()
         self._waiting: set[Future] = set()
+        self._common: Any = None  # what `share` made of it
+
+    @abstractmethod
+    def share(self, common: Common) -> Any:
+        """Send something to the workers, once to each that comes to need it, and return what stands for it here."""
 
     @abstractmethod
     def capacity(self) -> int:
         """Return how many calls can be made at the same time, now."""
 
     @abstractmethod
-    def start(self, call: Callable[[], Any]) -> Future:
-        """Hand over a call."""
+    def start(self, call: Callable[[], Any], common: Any) -> Future:
+        """Hand over a call, with what `share` gave, or None; the worker makes it by `called`."""
 
     @abstractmethod
     def lost(self, error: BaseException) -> str:
@@ -83,7 +139,7 @@ class Engine(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
 
     def submit(self, func: Callable[[], Any], callback: Callable[[Any], Any] | None = None) -> Future:
         """Hand over a batch of calls, which here is always one; `callback` gets the settled future and the batch."""
-        future = self.start(func)
+        future = self.start(func, self._common)
         self._waiting.add(future)
 
         def settled(done: Future) -> None:
@@ -112,13 +168,22 @@ class Engine(ParallelBackendBase):  # type: ignore[misc]  # joblib has no types
             results = [Lost(reason, place)]
         return results
 
+    @contextmanager
+    def sharing(self, value: object) -> Iterator[None]:
+        """Let all calls that are handed over inside have a value in common; None is none."""
+        self._common = None if value is None else self.share(Common.of(value))
+        try:
+            yield
+        finally:
+            self._common = None
+
     def get_nested_backend(self) -> tuple[SequentialBackend, int]:
         """Let calls that use joblib themselves do so in their own process."""
         return SequentialBackend(nesting_level=1), 1
 
 
 def spread(
-    engine: Engine, function: Callable[[Item], Result], items: Sequence[Item], *, tries: int = TRIES
+    engine: Engine, function: Callable[..., Result], items: Sequence[Item], *, common: object = None, tries: int = TRIES
 ) -> Generator[tuple[Item, Result | Lost], None, None]:
     """Call `function` on every item, wherever the engine has room, and yield the results as they come.
 
@@ -131,20 +196,24 @@ def spread(
     function : callable
         Must be picklable; results should be small, since they travel.
     items : sequence
+    common : object, optional
+        What every call needs beside its item, as its second argument, such as arrays. It travels once to a worker,
+        not with every call, and must not be changed by them.
     tries : int
     """
     losses = dict.fromkeys(range(len(items)), 0)
-    while losses:
-        with closing(_once(engine, function, items, list(losses))) as results:
-            for place, result in results:
-                losses[place] += isinstance(result, Lost)
-                if not isinstance(result, Lost) or losses[place] >= tries:
-                    del losses[place]
-                    yield items[place], result
+    with engine.sharing(common):
+        while losses:
+            with closing(_once(engine, function, items, list(losses))) as results:
+                for place, result in results:
+                    losses[place] += isinstance(result, Lost)
+                    if not isinstance(result, Lost) or losses[place] >= tries:
+                        del losses[place]
+                        yield items[place], result
 
 
 def _once(
-    engine: Engine, function: Callable[[Item], Result], items: Sequence[Item], places: Sequence[int]
+    engine: Engine, function: Callable[..., Result], items: Sequence[Item], places: Sequence[int]
 ) -> Generator[tuple[int, Result | Lost], None, None]:
     pool = Parallel(backend=engine, n_jobs=-1, return_as="generator_unordered", pre_dispatch=AHEAD, batch_size=1)
     results = pool(delayed(_numbered)(function, place, items[place]) for place in places)
@@ -157,5 +226,6 @@ def _once(
             results.close()
 
 
-def _numbered(function: Callable[[Item], Result], place: int, item: Item) -> tuple[int, Result]:
-    return place, function(item)
+def _numbered(function: Callable[..., Result], place: int, item: Item) -> tuple[int, Result]:
+    common = _here.get()
+    return place, function(item) if common is None else function(item, common.value)

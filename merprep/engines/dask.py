@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from merprep.engines.backend import Engine, Future
+from merprep.engines.backend import Common, Engine, Future, called
 from merprep.errors import DeviceError, MissingDependencyError
 
 _CONNECT = 20  # seconds that a scheduler has to answer
@@ -33,9 +34,15 @@ class DaskEngine(Engine):
         """Return the number of threads of all workers."""
         return sum(self.client.nthreads().values())
 
-    def start(self, call: Callable[[], Any]) -> Future:
+    def share(self, common: Common) -> Any:
+        """Make it the result of a call, which Dask moves to whoever needs it and makes again where it is lost."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that it is large: so it is, and it is sent once
+            return self.client.submit(Common.unpacked, common, key=f"merprep-{uuid4().hex}", pure=False)
+
+    def start(self, call: Callable[[], Any], common: Any) -> Future:
         """Hand over a call; a key of its own keeps Dask from taking an earlier result for it."""
-        future: Future = self.client.submit(call, key=f"merprep-{uuid4().hex}", pure=False)
+        future: Future = self.client.submit(called, call, common, key=f"merprep-{uuid4().hex}", pure=False)
         return future
 
     def lost(self, error: BaseException) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
-from merprep.engines.backend import Engine, Future
+from merprep.engines.backend import Common, Engine, Future, Unpacked, called
 from merprep.errors import DeviceError, MissingDependencyError
 
 
@@ -28,9 +29,15 @@ class RayEngine(Engine):
 
         return int(ray.cluster_resources().get("CPU", 0))
 
-    def start(self, call: Callable[[], Any]) -> Future:
+    def share(self, common: Common) -> Any:
+        """Put it where Ray keeps objects, one copy a machine; the list keeps Ray from fetching it for every call."""
+        import ray
+
+        return [ray.put(common)]
+
+    def start(self, call: Callable[[], Any], common: Any) -> Future:
         """Hand over a call."""
-        future: Future = self._remote.remote(call).future()
+        future: Future = self._remote.remote(call, common).future()
         return future
 
     def lost(self, error: BaseException) -> str:
@@ -47,8 +54,16 @@ class RayEngine(Engine):
         return (str(error).strip().splitlines() or [""])[0] if isinstance(error, died) else ""
 
 
-def _called(call: Callable[[], Any]) -> Any:
-    return call()
+def _called(call: Callable[[], Any], common: list[Any] | None) -> Any:
+    return called(call, None if common is None else _unpacked(common[0]))
+
+
+@lru_cache(maxsize=1)
+def _unpacked(reference: Any) -> Unpacked:
+    import ray
+
+    common: Common = ray.get(reference)
+    return common.unpacked()
 
 
 @contextmanager

@@ -254,7 +254,7 @@ def _carried(plan: Plan, groups: Sequence[list[Task]], clips: Clips, engine: Eng
     """Yield what the workers of an engine trained; a fold whose worker died is trained by another."""
     from merprep.engines import Lost, spread
 
-    for _, result in spread(engine, partial(_trained, plan, clips=clips), groups):
+    for _, result in spread(engine, partial(_trained, plan), groups, common=clips):
         if isinstance(result, Lost):
             raise TrainingError(
                 "Worker processes died while they trained",

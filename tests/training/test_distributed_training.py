@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from merprep.engines import open_engine
+from merprep.store import open_features
 from merprep.training import train
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="no SIGKILL on Windows")]
@@ -44,3 +46,28 @@ def test_a_run_on_a_cluster_of_which_a_worker_is_killed_says_what_one_process_sa
         alone.predictions.drop(columns="seconds", errors="ignore")
     )
     assert len(list((tmp_path / "spread" / "folds").glob("*.json"))) == 6
+
+
+@pytest.mark.parametrize("name", ["dask", "ray"])
+def test_maps_travel_with_no_fold_and_the_results_are_the_same(
+    make_features: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pytest.importorskip("distributed" if name == "dask" else "ray")
+    features = make_features(persons=6)
+    options = {"model": "svm", "preset": "default", "device": "cpu"}
+    alone = train(features, run_folder=tmp_path / "alone", jobs=1, **options)
+    sizes = []
+    with open_engine(name, jobs=2) as engine:
+        assert engine is not None
+        start = engine.start
+
+        def weighed(call: Callable[[], object], common: object) -> object:
+            sizes.append(len(pickle.dumps(call)))
+            return start(call, common)
+
+        monkeypatch.setattr(engine, "start", weighed)
+        spread = train(features, run_folder=tmp_path / "spread", engine=engine, **options)
+    assert spread.full == alone.full
+    with open_features(features) as file:
+        assert len(sizes) == 6
+        assert max(sizes) < file.features.nbytes / 4
