@@ -10,7 +10,7 @@ import torch
 from merprep.errors import ConfigError, DeviceError, FaceError, MissingDependencyError, UsageError, WeightsError
 from merprep.faces import AlignConfig, align, region_points
 from merprep.faces.backends import backend, names, scheme_of
-from merprep.faces.backends.base import FaceBox
+from merprep.faces.backends.base import FaceBox, KnownFaces
 from merprep.faces.backends.fan import FanBackend, crop_transform, new_network, read_network
 from merprep.faces.finding import find_face
 from merprep.faces.geometry import apply, canonical_face, face_transform, inverse
@@ -238,6 +238,30 @@ def test_gaps_words_and_clips_named_twice_are_refused(tmp_path: Path) -> None:
         with pytest.raises((UsageError, FaceError), match=message):
             backend("precomputed", landmarks=str(tmp_path / "points.csv")).known("a")
         backend_cache_clear()
+
+
+def test_thousands_of_known_landmarks_are_found_by_name(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(0, 300, (1200, 5, 2)).round(6)
+    rows = {f"samm/006/é {n}": each for n, each in enumerate(points)}
+    known = backend("precomputed", landmarks=str(write_landmarks(tmp_path / "points.csv", rows)))
+    assert isinstance(known, KnownFaces)
+    for name in ("samm/006/é 0", "samm/006/é 700", "samm/006/é 1199"):
+        np.testing.assert_array_equal(known.known(name).landmarks, rows[name])
+        assert known.known(name).score == 1
+    with pytest.raises(FaceError, match="no row") as caught:
+        known.known("samm/006/x")
+    assert caught.value.found == "1200 others, such as samm/006/é 0"
+    backend_cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("last", "message"), [("r 3," + "1," * 9 + "1", "twice"), ("x," + "word," * 9 + "1", "no number")]
+)
+def test_what_is_wrong_far_down_the_file_is_found(tmp_path: Path, last: str, message: str) -> None:
+    path = write_landmarks(tmp_path / "points.csv", {f"r {n}": np.ones((5, 2)) for n in range(600)})
+    path.write_text(path.read_text(encoding="utf-8") + last + "\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=message):
+        backend("precomputed", landmarks=str(path))
 
 
 def backend_cache_clear() -> None:

@@ -9,7 +9,10 @@ pixel at (0, 0). OpenFace's blanks in front of column names are dropped. The num
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,9 +20,28 @@ from numpy.typing import NDArray
 
 from merprep.errors import FaceError, UsageError
 from merprep.faces.backends.base import DetectedFace, FaceBox, Image
+from merprep.shelf import Codec, Shelf
 
 SCHEME = ""  # that of the file
 _SCHEMES = {5: "five", 68: "ibug68", 478: "mesh478"}
+
+
+# How many rows of the file are in memory at a time.
+_AT_ONCE = 256
+
+Known: TypeAlias = tuple[NDArray[np.float64], float]
+
+
+def _known_as_plain(known: Known) -> list[Any]:
+    points, score = known
+    return [base64.b64encode(np.ascontiguousarray(points).tobytes()).decode(), score]
+
+
+def _known_of_plain(values: list[Any]) -> Known:
+    return np.frombuffer(base64.b64decode(values[0])).reshape(-1, 2).copy(), values[1]
+
+
+_KNOWN: Codec[Known] = Codec(_known_as_plain, _known_of_plain)
 
 
 def create(landmarks: str = "") -> PrecomputedBackend:
@@ -39,7 +61,7 @@ def create(landmarks: str = "") -> PrecomputedBackend:
 
 
 class PrecomputedBackend:
-    """Landmarks out of a CSV file.
+    """Landmarks out of a CSV file, kept on the disk: a hundred thousand meshes would fill the memory.
 
     Parameters
     ----------
@@ -49,18 +71,16 @@ class PrecomputedBackend:
     name = "precomputed"
 
     def __init__(self, path: Path) -> None:
-        table = _read(path)
         self._path = path
-        points = _points(table, path)
-        self.scheme = _scheme(points.shape[1], path)
-        scores = table["score"].to_numpy(np.float64) if "score" in table else np.ones(len(table))
-        self._faces = {
-            str(name): (place, float(score))
-            for name, place, score in zip(table["clip"].str.strip(), points, scores, strict=True)
-        }
-        if len(self._faces) < len(table):
-            twice = table["clip"][table["clip"].duplicated()].iloc[0]
-            raise UsageError("A clip has landmarks twice", where=f"{path}, {twice}", mend="keep one row")
+        self._faces: Shelf[Known] = Shelf(codec=_KNOWN)
+        self.scheme = ""
+        for table in _tables(path):
+            points = _points(table, path)
+            self.scheme = self.scheme or _scheme(points.shape[1], path)
+            for name, place, score in zip(table["clip"].str.strip(), points, _scores(table, path), strict=True):
+                if str(name) in self._faces:
+                    raise UsageError("A clip has landmarks twice", where=f"{path}, {name}", mend="keep one row")
+                self._faces[str(name)] = (place, float(score))
 
     def known(self, name: str) -> DetectedFace:
         """Return the face of a clip or image; its box is the extent of its points.
@@ -91,17 +111,24 @@ class PrecomputedBackend:
         return None
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _tables(path: Path) -> Iterator[pd.DataFrame]:
+    """Yield the file in tables of some hundred rows, one or more."""
+    rows = 0
+    table = pd.DataFrame()
     try:
-        table = pd.read_csv(path, dtype={"clip": str, " clip": str}, encoding="utf-8-sig")
+        with pd.read_csv(path, dtype={"clip": str, " clip": str}, encoding="utf-8-sig", chunksize=_AT_ONCE) as tables:
+            for table in tables:
+                table.columns = [str(name).strip() for name in table.columns]
+                if "clip" not in table or table.empty:
+                    break
+                rows += len(table)
+                yield table
     except (OSError, ValueError) as error:
         raise UsageError(f"The file of landmarks cannot be read: {error}", where=str(path)) from error
-    table.columns = [str(name).strip() for name in table.columns]
-    if "clip" not in table or table.empty:
+    if not rows:
         raise UsageError("The file of landmarks is no table of clips", where=str(path),
                          expected="columns clip, x_0, y_0, x_1, y_1, ... and a row for each clip",
                          found=f"{len(table)} rows, columns {', '.join(table.columns[:6])}")  # fmt: skip
-    return table
 
 
 def _points(table: pd.DataFrame, path: Path) -> NDArray[np.float64]:
@@ -110,8 +137,16 @@ def _points(table: pd.DataFrame, path: Path) -> NDArray[np.float64]:
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise UsageError("The file of landmarks lacks a column", where=str(path), expected=missing[0])
+    return _numbers(table[names], path).reshape(len(table), count, 2)
+
+
+def _scores(table: pd.DataFrame, path: Path) -> NDArray[np.float64]:
+    return _numbers(table["score"], path) if "score" in table else np.ones(len(table))
+
+
+def _numbers(cells: pd.DataFrame | pd.Series[Any], path: Path) -> NDArray[np.float64]:
     try:
-        return table[names].to_numpy(np.float64).reshape(len(table), count, 2)
+        return cells.to_numpy(np.float64)
     except ValueError as error:
         raise UsageError(f"A landmark is no number: {error}", where=str(path)) from error
 
