@@ -6,7 +6,6 @@ each time: that takes seconds, and a support vector machine has no other format 
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +16,11 @@ from numpy.typing import NDArray
 from merprep.errors import TrainingError
 from merprep.models.presets import Preset
 from merprep.store.features import open_features
-from merprep.store.workspace import written_whole
 from merprep.training.folds import seed_of
 from merprep.training.job import Clips, Plan, train_network
 from merprep.training.normalising import Normaliser, fit_normalising
+from merprep.training.recipe import Recipe
+from merprep.training.sealed import read_sealed, write_sealed
 
 _NAME = "final.safetensors"
 
@@ -72,8 +72,6 @@ def fit_final(
     origin : dict, optional
         See `origin_of`.
     """
-    from safetensors.torch import save_file
-
     everybody = np.arange(len(clips.ids))
     normaliser = fit_normalising(plan.preset.input, clips.images, everybody)
     if normaliser is not None:
@@ -91,8 +89,7 @@ def fit_final(
         normaliser,
         plan.precision,
     )
-    with written_whole(folder / _NAME) as temporary:
-        save_file(model.tensors, temporary, metadata={"merprep": json.dumps(model.about())})
+    write_sealed(folder / _NAME, model.tensors, model.about())
     return folder / _NAME
 
 
@@ -132,8 +129,6 @@ def read_final(run_folder: str | Path) -> FinalModel:
     TrainingError
         Where there is none, or its file is damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(run_folder) / _NAME
     if not path.is_file():
         raise TrainingError(
@@ -143,11 +138,8 @@ def read_final(run_folder: str | Path) -> FinalModel:
             mend="train once more with --final; finished folds are kept",
         )
     try:
-        with safe_open(path, framework="pt") as stored:
-            about = json.loads(stored.metadata()["merprep"])
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        return _model(about, tensors, path)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        return _model(*read_sealed(path), path)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TrainingError(
             f"The final network cannot be read: {error}",
             where=str(path),
@@ -157,12 +149,20 @@ def read_final(run_folder: str | Path) -> FinalModel:
 
 def _model(about: dict[str, Any], tensors: dict[str, Any], path: Path) -> FinalModel:
     fitted = about.get("normaliser")
+    chosen = Preset.read(about["preset"], where=str(path))
+    if chosen.kind == "network":
+        Recipe.read(chosen.recipe, where=str(path))
+    elif not {"images", "labels"} <= set(tensors):
+        raise ValueError("it lacks what the baseline was fitted on")
+    classes, scheme = list(about["classes"]), about.get("scheme", "")
+    if not all(isinstance(name, str) for name in (*classes, scheme)):
+        raise TypeError("its classes are no names")
     return FinalModel(
-        Preset.read(about["preset"], where=str(path)),
-        tuple(about["classes"]),
+        chosen,
+        tuple(classes),
         tensors,
         tuple(about.get("shape", ())),
-        about.get("scheme", ""),
+        scheme,
         about.get("origin", {}),
         frozenset(about.get("persons", ())),
         frozenset(about.get("ids", ())),

@@ -186,15 +186,25 @@ def _chances(model: FinalModel, images: NDArray[Any], device: str) -> NDArray[np
 
 
 def _network(model: FinalModel, prefix: str) -> Any:
-    network = attach(build_preset(model.preset, len(model.classes)), model.preset.input)
+    import torch
+
     own = {name.removeprefix(prefix): value for name, value in model.tensors.items() if name.startswith(prefix)}
-    try:
-        network.load_state_dict(own if prefix else {name: value for name, value in own.items() if "/" not in name})
-    except RuntimeError as error:
-        raise TrainingError(
-            "The final network's weights are not those of its configuration", found=str(error).splitlines()[-1].strip()
-        ) from error
-    return network.eval()
+    own = own if prefix else {name: value for name, value in own.items() if "/" not in name}
+    # Without memory first: a configuration that is not that of the weights may ask for any amount of it.
+    with torch.device("meta"):
+        wanted = build_preset(model.preset, len(model.classes)).state_dict()
+    for name in sorted({*wanted, *own}):
+        sizes = [list(part[name].shape) if name in part else "nothing" for part in (wanted, own)]
+        if sizes[0] != sizes[1]:
+            raise TrainingError(
+                "The final network's weights are not those of its configuration",
+                expected=f"{sizes[0]} of {name}",
+                found=str(sizes[1]),
+                mend="train once more with --final; finished folds are kept",
+            )
+    network = build_preset(model.preset, len(model.classes))
+    network.load_state_dict(own)
+    return attach(network, model.preset.input).eval()
 
 
 def _origin(features: str | Path, preset: Preset) -> dict[str, Any]:

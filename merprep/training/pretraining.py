@@ -7,7 +7,6 @@ fold's training side are left out of that fold's first stage. Folds that leave o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from merprep.config import canonical_json, short_hash
 from merprep.errors import LeakError, ModelError, TrainingError
 from merprep.evaluation import input_digests
 from merprep.models.presets import Preset
-from merprep.store.workspace import written_whole
 from merprep.training.macro import Macros
 from merprep.training.recipe import Recipe
+from merprep.training.sealed import read_sealed, write_sealed
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -195,21 +194,14 @@ def _check_classes(macros: Macros, rows: NDArray[np.int64], left_out: Sequence[s
 
 
 def _write(path: Path, network: nn.Module, about: dict[str, Any], left_out: Sequence[str]) -> None:
-    from safetensors.torch import save_file
-
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    told = {**about, "left_out": list(left_out)}
-    with written_whole(path) as temporary:
-        save_file(tensors, temporary, metadata={"merprep": json.dumps(told)})
+    write_sealed(path, tensors, {**about, "left_out": list(left_out)})
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
     try:
-        return load_file(path)
-    except (SafetensorError, OSError) as error:
+        return read_sealed(path)[1]
+    except ValueError as error:
         raise TrainingError(
             f"The weights of the first stage cannot be read: {error}", where=str(path), mend="remove it and train again"
         ) from error

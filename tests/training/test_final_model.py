@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
-from merprep.errors import DeviceError, ModelError, StoreError, TrainingError
+from merprep.errors import DeviceError, MerprepError, ModelError, StoreError, TrainingError
 from merprep.models import preset
 from merprep.records import Clip
 from merprep.store import ClipFeatures, FeatureHeader, write_features
@@ -141,6 +143,77 @@ def test_a_damaged_model_is_told_and_how_to_mend_it(make_features: Maker, tmp_pa
         assert "--final" in str(caught.value)
     with pytest.raises(TrainingError, match="no final network"):
         predict(tmp_path, make_features("new.h5"))
+
+
+def _changed(path: Path, change: dict[str, Any], *, sealed: bool) -> None:
+    """Change what a final model says of itself, a preset part by part; with or without making its seal anew."""
+    from safetensors.torch import load_file, save_file
+
+    from merprep.training.sealed import write_sealed
+
+    with safe_open(path, framework="pt") as stored:
+        about = json.loads(stored.metadata()["merprep"])
+    tensors = load_file(path)
+    if sealed:
+        del about["seal"]
+    parts = change.get("preset") or {}
+    about = {**about, **change, **({"preset": {**about["preset"], **parts}} if parts else {})}
+    if sealed:
+        write_sealed(path, tensors, about)
+    else:
+        save_file(tensors, path, metadata={"merprep": json.dumps(about)})
+
+
+def test_no_flipped_bit_of_a_final_model_goes_unnoticed(make_features: Maker, tmp_path: Path) -> None:
+    run, features = tmp_path / "run", make_features()
+    train(features, model="ststnet", preset="sanity", run_folder=run, epochs=1, max_folds=1, jobs=1, final=True)
+    path = run / "final.safetensors"
+    whole = path.read_bytes()
+    before = predict(run, features)
+    rng = np.random.default_rng(0)
+    header = 8 + int.from_bytes(whole[:8], "little")
+    # Blanks behind the header say nothing, whatever becomes of them.
+    said = len(whole[:header].rstrip())
+    for place in (*rng.integers(0, said, 60).tolist(), *rng.integers(header, len(whole), 60).tolist()):
+        broken = bytearray(whole)
+        broken[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(broken)
+        with pytest.raises(TrainingError, match="cannot be read"):
+            predict(run, features)
+    path.write_bytes(whole)
+    assert predict(run, features).equals(before)
+
+
+def test_a_changed_configuration_breaks_the_seal(make_features: Maker, tmp_path: Path) -> None:
+    run = _svm(make_features, tmp_path / "run")
+    _changed(run / "final.safetensors", {"classes": ["a", "b", "c"]}, sealed=False)
+    with pytest.raises(TrainingError, match="seal is broken"):
+        predict(run, make_features("new.h5"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"classes": ["a", "b"]}, {"classes": 3}, {"scheme": [1]}, {"persons": None}, {"normaliser": {"mean": [1]}},
+        {"preset": None}, {"preset": {"model": "htnet"}}, {"preset": {"model": "nope"}},
+        {"preset": {"kind": "baseline"}}, {"preset": {"recipe": {"members": "x"}}},
+        {"preset": {"recipe": {"members": 3}}}, {"preset": {"architecture": {"z": 3}}},
+        {"preset": {"model": "off-apexnet", "architecture": {"hidden": 10**9}}},
+    ],
+)  # fmt: skip
+def test_a_configuration_that_cannot_be_is_refused_even_under_a_seal(
+    make_features: Maker, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    run, features = tmp_path / "run", make_features()
+    train(features, model="ststnet", preset="sanity", run_folder=run, epochs=1, max_folds=1, jobs=1, final=True)
+    _changed(run / "final.safetensors", change, sealed=True)
+    with pytest.raises(MerprepError):
+        predict(run, features)
+
+
+def test_a_final_model_may_be_read_by_whoever_may_read_the_run(make_features: Maker, tmp_path: Path) -> None:
+    run = _svm(make_features, tmp_path / "run")
+    assert (run / "final.safetensors").stat().st_mode == (run / "scores.json").stat().st_mode
 
 
 def test_weights_of_another_configuration_are_refused(make_features: Maker, tmp_path: Path) -> None:
