@@ -68,7 +68,7 @@ def score(
         table = pd.read_csv(predictions, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise UsageError(f"The predictions cannot be read: {error}", where=str(predictions)) from error
-    found = score_table(table, declared)
+    found = score_table(table.rename(columns=str.strip), declared)
     parts = {"all": found["full"], **found["databases"]}
     rows = [
         [name, s["n"], *(f"{s[score]:.3f}" for score in ("uf1", "uar", "accuracy")), _span(s)]

@@ -35,7 +35,9 @@ def score_table(table: pd.DataFrame, classes: Sequence[str] | None = None) -> di
     Raises
     ------
     UsageError
-        Where a column is missing, a class is none of those declared, or a clip is listed twice in one seed.
+        Where a column is missing, a row has no truth or no prediction or is of people that the model was fitted on
+        (``trained_on``, as `merprep predict` writes it), a class is none of those declared, or a clip is listed twice
+        in one seed.
 
     Examples
     --------
@@ -48,6 +50,7 @@ def score_table(table: pd.DataFrame, classes: Sequence[str] | None = None) -> di
     if missing or table.empty:
         found = ", ".join(map(str, table.columns)) or "nothing"
         raise UsageError("The table holds no predictions", expected="columns truth and prediction", found=found)
+    _check_rows(table)
     whole = table.assign(truth=table["truth"].astype(str), prediction=table["prediction"].astype(str))
     occurring = sorted({*whole["truth"], *whole["prediction"]})
     declared = tuple(classes) if classes is not None else tuple(occurring)
@@ -99,6 +102,24 @@ def _interval(table: pd.DataFrame, classes: Sequence[str], column: str) -> dict[
     truth = seeds[0]["truth"].map(number).to_numpy("i8")
     found = bootstrap(truth, said, seeds[0]["person"].tolist(), len(classes))
     return {"persons": int(table["person"].nunique()), "interval": found and found.as_json()}
+
+
+def _check_rows(table: pd.DataFrame) -> None:
+    said = table[["truth", "prediction"]]
+    empty = (said.isna() | said.astype(str).apply(lambda column: column.str.strip() == "")).any(axis=1)
+    if empty.any():
+        raise UsageError(
+            "Rows have no truth or no prediction",
+            found=f"{int(empty.sum())} of {len(table)}, such as row {int(np.flatnonzero(empty)[0]) + 1}",
+            mend="leave them out, and say how many there were",
+        )
+    known = table["trained_on"].astype(str).str.casefold().eq("true") if "trained_on" in table else empty
+    if known.any():
+        raise UsageError(
+            "Rows are of people that the model was fitted on, and are no test of it",
+            found=f"{int(known.sum())} of {len(table)}",
+            mend="leave out the rows where trained_on is true",
+        )
 
 
 def _check_seeds(table: pd.DataFrame) -> None:

@@ -113,7 +113,7 @@ def test_predictions_of_a_run_are_scored_as_the_run_was(workspace: Path) -> None
 
 def test_predictions_from_elsewhere_are_scored_with_what_they_have(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    path.write_text("truth,prediction\nhappy,happy\nsad,happy\n", encoding="utf-8")
+    path.write_text("truth, prediction\nhappy,happy\nsad,happy\n", encoding="utf-8")
     found = _json("score", path, "--classes", "happy, sad, surprise")
     assert found["full"]["accuracy"] == 0.5
     assert found["full"]["interval"] is None
@@ -129,6 +129,9 @@ def test_predictions_from_elsewhere_are_scored_with_what_they_have(tmp_path: Pat
         ("truth,prediction\na,z\n", "not declared"),
         ("id,truth,prediction\n1,a,a\n1,a,b\n", "more than once"),
         ("id,seed,truth,prediction\n1,0,a,a\n1,1,b,b\n", "truth differs"),
+        ("truth,prediction\na,a\n,b\n", "1 of 2, such as row 2"),
+        ("truth,prediction\na, \nb,b\n", "1 of 2, such as row 1"),
+        ("truth,prediction,trained_on\na,a,False\nb,b,True\n", "no test of it"),
         ("id,seed,truth,prediction\n1,0,a,a\n2,1,b,b\n2,0,b,b\n", "Every seed"),
     ],
 )
