@@ -23,7 +23,7 @@ class Target(StrEnum):
 def export(
     out: Output,
     to: Annotated[Target, typer.Option(help="csv (two tables), npz (one NumPy archive) or htnet-folders.")],
-    file: Annotated[Path | None, typer.Argument(help="A feature file; the newest where not given.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A feature file; the one made last where not given.")] = None,
     target: Annotated[Path | None, typer.Option("--out", help="The folder or file to write.")] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
     scheme: Annotated[

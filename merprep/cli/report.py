@@ -14,7 +14,7 @@ def report(
     out: Output,
     open_it: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
     faces: Annotated[bool, typer.Option("--faces", help="Show pixels of persons too; mind the agreements.")] = False,
-    features: Annotated[Path | None, typer.Option(help="The feature file to show; the newest by itself.")] = None,
+    features: Annotated[Path | None, typer.Option(help="The feature file; the one made last by itself.")] = None,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The HTML file to write; report.html in the workspace by itself.")
     ] = None,

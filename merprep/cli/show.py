@@ -18,7 +18,7 @@ def show(
         Path | None, typer.Option("--out", help="The PNG, PDF or SVG to write; .gif, .webp or .mp4 with --animate.")
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="The flow method to draw; as in the newest feature file by itself.")
+        str | None, typer.Option(help="The flow method to draw; as in the feature file made last by itself.")
     ] = None,
     compare: Annotated[
         tuple[str, str] | None, typer.Option("--compare", metavar="METHOD METHOD", help="Two methods, on one scale.")

@@ -39,7 +39,7 @@ def train(
     preset: Annotated[str | None, typer.Option(help="published (hours, or a GPU), sanity (minutes), …")] = None,
     features: Annotated[
         Path | None,
-        typer.Option(help="Features (or aligned faces); the newest where not given."),
+        typer.Option(help="Features (or aligned faces); those made last where not given."),
     ] = None,
     classes: Annotated[int | None, typer.Option(help="3 (MEGC2019), 5 or 7 unified classes.")] = None,
     scheme: Annotated[

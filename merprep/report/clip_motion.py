@@ -147,7 +147,7 @@ def _motion(
 
 
 def _settings(workspace: Workspace, method: str | None) -> Mapping[str, Any]:
-    """Return the settings of the newest feature file, those of a method, or the default ones."""
+    """Return the settings of the feature file that was made last, those of a method, or the default ones."""
     if method is not None:
         return FlowConfig(method=method).model_dump(mode="json")
     for path in workspace.feature_files():
@@ -178,16 +178,14 @@ def _numbers(clip: Clip, most: int) -> tuple[int, ...]:
 
 
 def aligned_file_of(workspace: Workspace, clip: Clip) -> AlignedFile:
-    """Open the newest file of aligned faces that has a clip.
+    """Open the file of aligned faces, of those that have a clip, that was made last.
 
     Raises
     ------
     StoreError
         Where none has it.
     """
-    files = sorted(
-        (workspace.folder / "aligned").glob("aligned-*.h5"), key=lambda path: path.stat().st_mtime, reverse=True
-    )
+    files = [path for path in workspace.aligned_files() if path.name.startswith("aligned-")]
     for path in files:
         aligned = open_aligned(path)
         if clip.id in aligned:

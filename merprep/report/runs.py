@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from merprep.store import Workspace
+from merprep.store.turns import turn_of
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ class Runs:
 def read_runs(workspace: Workspace) -> Runs:
     """Read all runs of a workspace."""
     folders = sorted(path for path in workspace.runs.glob("*") if path.is_dir())
-    folders.sort(key=_ended, reverse=True)
+    folders.sort(key=turn_of, reverse=True)
     whole, units, unfinished = [], [], []
     for folder in folders:
         scores, of_units = _read(folder / "scores.json"), _read(folder / "units.json")
@@ -152,11 +153,6 @@ def read_runs(workspace: Workspace) -> Runs:
     return Runs(tuple(whole), tuple(units), tuple(unfinished))
 
 
-def _ended(folder: Path) -> float:
-    files = (folder / "scores.json", folder / "units.json")
-    return max((path.stat().st_mtime for path in files if path.is_file()), default=0.0)
-
-
 def _is_whole(full: Mapping[str, Any]) -> bool:
     numbers = all(isinstance(full.get(name), int | float) for name in ("uf1", "uar", "accuracy", "n"))
     return numbers and isinstance(full.get("confusion"), list)
@@ -165,7 +161,7 @@ def _is_whole(full: Mapping[str, Any]) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
 

@@ -28,7 +28,7 @@ class Study:
     ingests : dict
         ``reports/ingest-<database>.json`` by database.
     aligned, features : Path or None
-        The newest feature file, and the aligned faces that it was made from (or else the newest).
+        The feature file that was made last, and the aligned faces that it was made from (or else those made last).
     runs : tuple of Run
         The newest first.
     unit_runs : tuple of UnitRun
@@ -78,7 +78,7 @@ def read_study(workspace: Workspace, *, faces: bool = False, features: Path | No
     faces : bool
         Whether pixels of persons may be shown.
     features : Path, optional
-        The feature file to show; the newest where None.
+        The feature file to show; the one that was made last where None.
 
     Raises
     ------
@@ -87,7 +87,8 @@ def read_study(workspace: Workspace, *, faces: bool = False, features: Path | No
     """
     manifest = read_manifest_or_empty(workspace)
     runs = read_runs(workspace)
-    features = features or next(iter(workspace.feature_files()), None)
+    if features is None and workspace.feature_files():
+        features = workspace.latest_features()
     imported = not manifest.clips and features is not None
     return Study(
         workspace=workspace,
@@ -110,14 +111,13 @@ def _clips_of(features: Path) -> Manifest:
 
 
 def _aligned_of(workspace: Workspace, features: Path | None) -> Path | None:
-    """Return the file of aligned faces that the features were made from, or else the newest."""
+    """Return the file of aligned faces that the features were made from, or else the one that was made last."""
     if features is not None:
         with open_features(features) as file:
             source = workspace.aligned_path(str(file.inputs.get("aligned", "none")))
         if source.is_file():
             return source
-    folder = workspace.folder / "aligned"
-    return max(folder.glob("aligned-*.h5"), key=lambda path: (path.stat().st_mtime, path.name), default=None)
+    return next((path for path in workspace.aligned_files() if path.name.startswith("aligned-")), None)
 
 
 def _ingest_report(workspace: Workspace, database: str) -> dict[str, Any]:

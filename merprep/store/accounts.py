@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from merprep.records import StageReport, State
 from merprep.store.whole import append_line
 from merprep.store.workspace import Workspace, safe_name, written_whole
 
 _LONGEST_LINE = 1 << 20
+_LONGEST_RUN = 1e10  # s, three centuries
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,21 @@ def read_journal(workspace: Workspace) -> tuple[Entry, ...]:
     if not path.is_file():
         return ()
     entries = []
-    with path.open(encoding="utf-8") as stream:
+    with path.open(encoding="utf-8", errors="replace") as stream:
         while line := stream.readline(_LONGEST_LINE):
             try:
-                values = json.loads(line)
-                entries.append(Entry(**{**values, "outputs": tuple(values["outputs"])}))
-            except (ValueError, TypeError, KeyError):
+                entries.append(_entry(json.loads(line)))
+            except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
                 continue  # written by a process that was killed, or by a newer merprep
     return tuple(entries)
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    """Return an entry, or raise what tells that these are not the values of one."""
+    outputs = tuple(str(output) for output in values["outputs"])
+    counts = {str(name): int(count) for name, count in dict(values["counts"]).items()}
+    seconds = float(values["seconds"])
+    if not 0 <= seconds < _LONGEST_RUN:
+        raise ValueError("an impossible time")
+    texts = {name: str(values[name]) for name in ("stage", "subject", "ended")}
+    return Entry(**texts, seconds=seconds, counts=counts, outputs=outputs)

@@ -63,8 +63,12 @@ class Holder:
         >>> Holder("flow", 4711, "node7", 0.0).describe().partition(", since")[0]
         '`merprep flow`, process 4711 on node7'
         """
-        since = datetime.fromtimestamp(self.since).astimezone().isoformat(sep=" ", timespec="seconds")
-        return f"`merprep {self.what}`, process {self.process} on {self.host}, since {since}"
+        told = f"`merprep {self.what}`, process {self.process} on {self.host}"
+        try:
+            since = datetime.fromtimestamp(self.since).astimezone().isoformat(sep=" ", timespec="seconds")
+        except (OverflowError, ValueError, OSError):  # of a clock that is no clock, or a damaged file
+            return told
+        return f"{told}, since {since}"
 
 
 @contextmanager
@@ -141,7 +145,7 @@ def holder_of(folder: str | Path) -> Holder | None:
     try:
         values = json.loads((Path(folder) / LOCK_NAME).read_text(encoding="utf-8"))
         return Holder(str(values["what"]), int(values["process"]), str(values["host"]), float(values["since"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return _lessee(Path(folder))  # Windows lets nobody read a locked file
 
 

@@ -270,9 +270,21 @@ def is_abandoned(path: Path) -> bool:
         process = int(found["process"])
         return process == os.getpid() or not is_alive(process)
     try:
-        return time.time() - path.stat().st_mtime > _ABANDONED_AFTER
+        return _now(path.parent) - path.stat().st_mtime > _ABANDONED_AFTER
     except OSError:
         return False
+
+
+def _now(folder: Path) -> float:
+    """Return the time by the clock of a folder's file system, which may be another machine's than this one."""
+    probe = folder / f".merprep-{_host()}-{os.getpid()}-{next(_numbers)}.tmp"
+    _own.add(probe.name)
+    try:
+        probe.touch(exist_ok=False)
+        return probe.stat().st_mtime
+    finally:
+        _remove(probe)
+        _own.discard(probe.name)
 
 
 def is_alive(process: int) -> bool:

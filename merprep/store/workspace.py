@@ -85,50 +85,74 @@ class Workspace:
         return [self.folder, self.reports, self.folder / "hashes", self.figures, *exports, *rooms, *parts]
 
     def feature_files(self) -> list[Path]:
-        """Return the feature files, the newest first."""
-        return _newest_first(self.folder / "features")
+        """Return the feature files, in the order of `in_order_made`."""
+        return in_order_made(self, "features")[0]
 
     def aligned_files(self) -> list[Path]:
-        """Return the files of aligned faces, the newest first."""
-        return _newest_first(self.folder / "aligned")
+        """Return the files of aligned faces, in the order of `in_order_made`."""
+        return in_order_made(self, "aligned")[0]
 
     def latest_features(self) -> Path:
-        """Return the newest feature file.
+        """Return the feature file that was made last, as the journal of the workspace says.
 
         Raises
         ------
         StoreError
-            Where there is none.
+            Where there is none, or several of which the journal does not say which is the last.
         """
-        found = self.feature_files()
-        if not found:
-            raise StoreError(
-                "The workspace has no feature file",
-                where=str(self.folder / "features"),
-                mend="run `merprep flow`, or `merprep import htnet-features DIR`, or name one with --features",
-            )
-        return found[0]
+        return self._latest(
+            "features", "feature file", "run `merprep flow`, or `merprep import htnet-features DIR`, or name one with "
+            "--features",
+        )  # fmt: skip
 
     def latest_aligned(self) -> Path:
-        """Return the newest file of aligned faces.
+        """Return the file of aligned faces that was made last, as the journal of the workspace says.
 
         Raises
         ------
         StoreError
-            Where there is none.
+            Where there is none, or several of which the journal does not say which is the last.
         """
-        found = self.aligned_files()
-        if not found:
+        return self._latest(
+            "aligned", "file of aligned faces", "run `merprep align`, with `--frames all` where more than onset, apex "
+            "and offset are wanted",
+        )  # fmt: skip
+
+    def _latest(self, room: str, what: str, mend: str) -> Path:
+        files, known = in_order_made(self, room)
+        if not files:
+            raise StoreError(f"The workspace has no {what}", where=str(self.folder / room), mend=mend)
+        if len(files) > 1 and known < len(files):
             raise StoreError(
-                "The workspace has no file of aligned faces",
-                where=str(self.folder / "aligned"),
-                mend="run `merprep align`, with `--frames all` where more than onset, apex and offset are wanted",
+                f"The workspace has several of them, and its journal does not say which {what} was made last",
+                where=str(self.folder / room),
+                found=", ".join(sorted(path.name for path in files)[:8]),
+                mend="name one with --features, run the stage that makes the one you mean again (nothing is computed "
+                "twice), or move the others away",
             )
-        return found[0]
+        return files[0]
 
 
-def _newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.h5"), key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
+def in_order_made(workspace: Workspace, room: str) -> tuple[list[Path], int]:
+    """Return the HDF5 files of a folder, those first that a stage wrote or confirmed last, and how many were.
+
+    The order is that of the journal, not of the files' times: clocks jump, and copies are of today. Files that the
+    journal does not name, copied from elsewhere, come after the others, by their names.
+
+    Examples
+    --------
+    >>> in_order_made(Workspace("a-folder-that-is-not-there"), "features")
+    ([], 0)
+    """
+    from merprep.store.accounts import read_journal
+
+    files = {path.name: path for path in sorted((workspace.folder / room).glob("*.h5")) if path.is_file()}
+    if len(files) < 2:
+        return list(files.values()), len(files)
+    outputs = (re.split(r"[/\\]", output) for entry in read_journal(workspace) for output in entry.outputs)
+    made = dict.fromkeys(reversed([output[-1] for output in outputs if output[-2:-1] == [room]]))
+    known = [files.pop(name) for name in made if name in files]
+    return [*known, *files.values()], len(known)
 
 
 def safe_name(text: str) -> str:

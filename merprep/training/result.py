@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from merprep.evaluation import Scores, averaged, scores_of
+from merprep.store.turns import TURN, next_turn
 from merprep.store.workspace import written_whole
 from merprep.training.beside import beside
 from merprep.training.folds import FoldResult
@@ -241,5 +242,6 @@ def write_result(result: TrainResult, per_seed: Sequence[Scores]) -> None:
     values = {"schema_version": SCHEMA_VERSION, **result.as_json()}
     del values["run"]
     values["per_seed"] = [scores.as_json() for scores in per_seed]
+    values[TURN] = next_turn(result.run)
     with written_whole(result.run / "scores.json") as temporary:
         temporary.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
