@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -24,15 +24,27 @@ def short_hash(text: str, digits: int = 8) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()[:digits]
 
 
-def short_hash_of_lines(lines: Iterable[str], digits: int = 8) -> str:
-    r"""Return `short_hash` of lines put together, without holding them.
+def short_hash_of(pieces: Iterable[str], digits: int = 8) -> str:
+    """Return `short_hash` of pieces put together, without holding them.
 
     Examples
     --------
-    >>> short_hash_of_lines(["mer", "prep"]) == short_hash("mer\nprep")
+    >>> short_hash_of(["mer", "prep"]) == short_hash("merprep")
     True
     """
     hashed = hashlib.sha256()
-    for place, line in enumerate(lines):
-        hashed.update((f"\n{line}" if place else line).encode())
+    for piece in pieces:
+        hashed.update(piece.encode())
     return hashed.hexdigest()[:digits]
+
+
+def joined(texts: Iterable[str], separator: str) -> Iterator[str]:
+    """Yield the pieces of `separator.join(texts)`.
+
+    Examples
+    --------
+    >>> list(joined(["a", "b"], ", "))
+    ['a', ', b']
+    """
+    for place, text in enumerate(texts):
+        yield separator + text if place else text

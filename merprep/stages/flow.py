@@ -213,14 +213,14 @@ def _task(clip: Clip, aligned: Outcome, file: AlignedFile | None, settings: Flow
     if file is None or aligned.state != "done":
         return aligned
     faces = file.clip(clip.id)
-    stamps = faces.stamps
+    stamps, reference = faces.stamps, faces.reference
     try:
         frames = key_frames(clip, settings, list(stamps))
     except SkipClip as reason:
         return Outcome(clip.id, "skipped", str(reason))
     used = [*frames.first, *frames.second]
     # Those whose landmarks gave the transform of all frames.
-    marked = [number for number in stamps if number >= faces.reference][: settings.align.reference_frames]
+    marked = [number for number in stamps if number >= reference][: settings.align.reference_frames]
     used += [number for number in marked if number not in used]
     made_from = [*used, *([*stamps[number]] for number in used)]
     return short_hash(canonical_json(made_from), 16)

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from merprep.config import canonical_json, short_hash
+from merprep.canonical import canonical_json, joined, short_hash_of
 from merprep.errors import DatabaseError, ImageError, MerprepError, RootNotFoundError, SheetError
 from merprep.features import ANATOMICAL, PUBLISHED, cut_anatomical, cut_published, fallback_points
 from merprep.media.files import read_whole
 from merprep.media.pictures import decoded, problem
 from merprep.progress import Progress, Silent
-from merprep.records import Clip, Outcome, StageReport, person_of
+from merprep.records import CLIP, OUTCOME, Clip, Outcome, StageReport, person_of
+from merprep.shelf import Codec, Rows, Shelf, in_order
 from merprep.stages.regions import region_sets
 from merprep.stages.writing import one_writer
 from merprep.store import ClipFeatures, FeatureHeader, Workspace, write_features
 from merprep.store.accounts import keep_account
+from merprep.store.manifest import sort_key
 from merprep.store.provenance import sha256_of
 
 MAPS_FOLDER = "STSNet_whole_norm_u_v_os"
@@ -36,6 +41,7 @@ _EMOTIONS = {"0": "negative", "1": "positive", "2": "surprise"}
 # An id begins with the database's name and has three parts.
 _NAME, _SLASHES = re.compile(r"[A-Za-z0-9][\w.+-]*"), 2
 _CHANNELS = ("u", "v", "strain")
+_AT_ONCE = 1000  # rows of the list
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,17 @@ class _Row:
     clip: Clip
     path: Path
     digest: str = ""
+
+
+def _row_as_plain(row: _Row) -> list[Any]:
+    return [CLIP.plain(row.clip), str(row.path), row.digest]
+
+
+def _row_of_plain(values: list[Any]) -> _Row:
+    return _Row(CLIP.record(values[0]), Path(values[1]), values[2])
+
+
+_ROW: Codec[_Row] = Codec(_row_as_plain, _row_of_plain)
 
 
 @one_writer
@@ -86,7 +103,7 @@ def import_htnet_features(
     maps_folder, csv_path = _find(Path(folder))
     rows, outcomes = _match(csv_path, maps_folder)
     progress.start("import htnet-features", len(rows))
-    done: list[_Row] = []
+    done = Rows(codec=_ROW)
     try:
         for row in rows:
             outcome, digest = _looked_at(row)
@@ -99,7 +116,7 @@ def import_htnet_features(
     path = _write(workspace, done, outcomes, csv_path)
     report = StageReport(
         "import htnet-features",
-        tuple(outcomes),
+        outcomes,
         seconds=time.perf_counter() - began,
         outputs=(str(path),),
         next_step="merprep train --preset sanity",
@@ -110,7 +127,7 @@ def import_htnet_features(
 def _find(folder: Path) -> tuple[Path, Path]:
     """Return the folder of maps and the list, wherever of the two levels the user pointed."""
     candidates = [folder / MAPS_FOLDER, folder]
-    maps_folder = next((path for path in candidates if any(path.glob("*.png"))), None)
+    maps_folder = next((path for path in candidates if any(True for _ in _pictures(path))), None)
     if maps_folder is None:
         raise RootNotFoundError(
             "The published maps were not found",
@@ -120,6 +137,15 @@ def _find(folder: Path) -> tuple[Path, Path]:
             mend=f"give the folder that holds {MAPS_FOLDER} and {CSV_NAME}",
         )
     return maps_folder, _find_csv([*dict.fromkeys([folder, maps_folder.parent, maps_folder])])
+
+
+def _pictures(folder: Path) -> Iterator[str]:
+    """Yield the names of the maps in a folder, which need not exist."""
+    try:
+        with os.scandir(folder) as entries:
+            yield from (entry.name for entry in entries if fnmatch(entry.name, "*.png"))
+    except OSError:
+        return
 
 
 def _find_csv(folders: list[Path]) -> Path:
@@ -148,51 +174,65 @@ def _contents(folder: Path) -> str:
 
 def _header(path: Path) -> list[str]:
     try:
-        return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
-    except (OSError, ValueError):
+        return _columns(path)
+    except SheetError:
         return []
 
 
-def _read_list(path: Path) -> pd.DataFrame:
-    try:
-        # As text: 006 is a subject's name, not the number 6.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise SheetError(f"The list cannot be read: {error}", where=str(path)) from error
-    missing = [name for name in _COLUMNS if name not in table.columns]
+def _read_list(path: Path) -> Iterator[tuple[str, ...]]:
+    """Yield database, subject, name and label of each row."""
+    missing = [name for name in _COLUMNS if name not in _columns(path)]
     if missing:
         raise SheetError(
             "The list lacks columns",
             where=str(path),
             expected=", ".join(missing),
-            found=", ".join(map(str, table.columns)),
+            found=", ".join(_columns(path)),
             mend=f"use the released {CSV_NAME}",
         )
-    text: pd.DataFrame = table[list(_COLUMNS)].fillna("").apply(lambda column: column.str.strip())
-    return text
+    try:
+        # As text: 006 is a subject's name, not the number 6.
+        with pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=_AT_ONCE) as tables:
+            for table in tables:
+                text = table[list(_COLUMNS)].fillna("").apply(lambda column: column.str.strip())
+                yield from text.itertuples(index=False, name=None)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
 
 
-def _match(csv_path: Path, maps_folder: Path) -> tuple[list[_Row], list[Outcome]]:
+def _columns(path: Path) -> list[str]:
+    try:
+        return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> SheetError:
+    return SheetError(f"The list cannot be read: {error}", where=str(path))
+
+
+def _match(csv_path: Path, maps_folder: Path) -> tuple[Rows[_Row], Rows[Outcome]]:
     """Pair rows with maps; what has no partner becomes an outcome at once."""
-    maps = {path.stem.strip(): path for path in sorted(maps_folder.glob("*.png"))}
-    rows: list[_Row] = []
-    outcomes: list[Outcome] = []
-    seen: Counter[str] = Counter()
-    named: set[str] = set()
-    for line, (database, subject, name, label) in enumerate(_read_list(csv_path).itertuples(index=False), start=2):
+    maps = Shelf((Path(name).stem.strip(), name) for name in in_order(_pictures(maps_folder), _utf8))
+    rows, outcomes = Rows(codec=_ROW), Rows(codec=OUTCOME)
+    seen, named = Shelf[None](), Shelf[None]()
+    for line, (database, subject, name, label) in enumerate(_read_list(csv_path), start=2):
         key = f"{subject}_{name}"
-        named.add(key)
         clip = _clip(database, subject, name, label)
-        seen[clip.id] += 1
-        problem = _problem(clip, label, twice=seen[clip.id] > 1, has_map=key in maps, key=key)
+        twice = clip.id in seen
+        named[key] = seen[clip.id] = None
+        problem = _problem(clip, label, twice=twice, has_map=key in maps, key=key)
         if problem:
-            clip_id = clip.id if seen[clip.id] == 1 else f"{clip.id} (row {line})"
-            outcomes.append(Outcome(clip_id, "failed", problem))
+            outcomes.append(Outcome(f"{clip.id} (row {line})" if twice else clip.id, "failed", problem))
         else:
-            rows.append(_Row(clip, maps[key]))
-    for key in sorted(set(maps) - named):
-        outcomes.append(Outcome(f"map {maps[key].name}", "skipped", "no row of the list names this map"))
+            rows.append(_Row(clip, maps_folder / maps[key]))
+    for key in in_order((key for key in maps if key not in named), _utf8):
+        outcomes.append(Outcome(f"map {maps[key]}", "skipped", "no row of the list names this map"))
     return rows, outcomes
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _problem(clip: Clip, label: str, *, twice: bool, has_map: bool, key: str) -> str:
@@ -250,7 +290,7 @@ def _read_map(path: Path) -> tuple[NDArray[np.float32], str]:
     return maps, hashlib.sha256(data).hexdigest()[:16]
 
 
-def _write(workspace: Workspace, done: list[_Row], outcomes: list[Outcome], csv_path: Path) -> Path:
+def _write(workspace: Workspace, done: Rows[_Row], outcomes: Sequence[Outcome], csv_path: Path) -> Path:
     if not done:
         first = next((outcome.reason for outcome in outcomes if outcome.state == "failed"), "the list has no rows")
         raise DatabaseError(
@@ -259,11 +299,12 @@ def _write(workspace: Workspace, done: list[_Row], outcomes: list[Outcome], csv_
             found=f"{len(outcomes)} problems, the first: {first}",
             mend="check that the list and the maps are of the same release",
         )
+    digests = (canonical_json([row.clip.id, row.digest]) for row in done)
     config = {
         "kind": "htnet-features",
         "maps": MAPS_FOLDER,
         "list_sha256": sha256_of(csv_path),
-        "maps_digest": short_hash(canonical_json([[row.clip.id, row.digest] for row in done]), 16),
+        "maps_digest": short_hash_of(chain("[", joined(digests, ","), "]"), 16),
         "size": 28,
         "channels": list(_CHANNELS),
         "points": "published fallback points, for every clip",
@@ -281,8 +322,6 @@ def _write(workspace: Workspace, done: list[_Row], outcomes: list[Outcome], csv_
     return path
 
 
-def _in_order(done: list[_Row]) -> Iterator[tuple[Clip, ClipFeatures]]:
-    from merprep.store.manifest import sort_key
-
-    for row in sorted(done, key=lambda row: sort_key(row.clip)):
+def _in_order(done: Rows[_Row]) -> Iterator[tuple[Clip, ClipFeatures]]:
+    for row in in_order(done, lambda row: sort_key(row.clip), _ROW):
         yield row.clip, _features(row)

@@ -16,7 +16,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from merprep.canonical import short_hash_of_lines
+from merprep.canonical import joined, short_hash_of
 from merprep.errors import StoreError, UsageError
 from merprep.plain import for_spreadsheet, from_spreadsheet
 from merprep.records import CLIP, Clip, FrameSet, Repeats
@@ -216,7 +216,7 @@ def digest_of(clips: Iterable[Clip]) -> str:
     True
     """
     lines = (f"{clip.id} {clip.onset} {clip.apex} {clip.offset}" for clip in clips)
-    return short_hash_of_lines(in_order(lines, _utf8), 16)
+    return short_hash_of(joined(in_order(lines, _utf8), "\n"), 16)
 
 
 def _utf8(text: str) -> bytes:

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import time
 from dataclasses import replace
 from typing import Any
 
@@ -177,13 +176,11 @@ def test_a_clip_with_tens_of_thousands_of_gaps_is_read_back(workspace: Workspace
     assert read_manifest(workspace).clips == (clip,)
 
 
-def test_ten_thousand_clips_load_in_under_a_second(workspace: Workspace) -> None:
+def test_ten_thousand_clips_are_read_back(workspace: Workspace) -> None:
     clips = [
         Clip("casme2", f"sub{n // 100:02d}", f"EP01_{n:05d}", f"casme2:{n // 100}", onset=1, apex=50, offset=100,
              frames=FrameSet(f"sub{n // 100:02d}/EP01_{n:05d}/img#.jpg", tuple(range(1, 101))), emotion="disgust")
         for n in range(10_000)
     ]  # fmt: skip
     write_manifest(workspace, Manifest(tuple(clips)))
-    started = time.perf_counter()
-    assert len(read_manifest(workspace).clips) == 10_000
-    assert time.perf_counter() - started < 1
+    assert read_manifest(workspace).clips == clips
