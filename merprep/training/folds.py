@@ -175,7 +175,14 @@ def rare_class_notes(folds: Sequence[Fold], labels: NDArray[np.int64], classes: 
     """
     for fold in folds:
         check_classes(labels[fold.train], classes, fold.name)
-    return missing_class_notes([(fold.name, fold.train) for fold in folds], labels, classes, "on the training side of")
+    sides = [(fold.name, fold.train) for fold in folds]
+    notes = missing_class_notes(sides, labels, classes, "on the training side of")
+    if notes:
+        notes.append(
+            "classes without a training clip cannot be learnt and are not said there: ingest more subjects, or choose a "
+            "scheme without them (`merprep labels`)"
+        )
+    return notes
 
 
 def check_classes(labels: NDArray[np.int64], classes: Sequence[str], fold: str) -> None:

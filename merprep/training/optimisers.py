@@ -114,7 +114,7 @@ def rate_factor(recipe: Recipe, batches: int) -> Callable[[int], float]:
         if step < rising:
             return step / max(rising - 1, 1)
         if recipe.schedule == "step":
-            return recipe.step_factor ** (step // recipe.step_iterations)
+            return recipe.step_factor ** (step // recipe.steps_between(batches))
         if recipe.schedule == "cosine":
             fall = 0.5 * (1 + math.cos(math.pi * (step - rising) / max(total - rising, 1)))
             return lowest + (1 - lowest) * fall

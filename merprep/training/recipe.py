@@ -59,8 +59,8 @@ class Recipe(StageConfig):
         The learning rate of biases as a multiple of that of weights.
     schedule : str
         ``constant``; ``cosine`` to `minimum_learning_rate` over all steps behind the warm-up; ``step``, times
-        `step_factor` every `step_iterations` steps.
-    minimum_learning_rate, step_factor, step_iterations : float, float, int
+        `step_factor` every `step_iterations` steps, or every `step_epochs` epochs.
+    minimum_learning_rate, step_factor, step_iterations, step_epochs : float, float, int, int
     warmup_epochs : float
         Linear rise of the learning rate from 0 at the start.
     epochs, batch_size : int
@@ -98,6 +98,7 @@ class Recipe(StageConfig):
     minimum_learning_rate: float = Field(default=0.0, ge=0)
     step_factor: float = Field(default=0.1, gt=0, le=1)
     step_iterations: int = Field(default=0, ge=0)
+    step_epochs: int = Field(default=0, ge=0)
     warmup_epochs: float = Field(default=0.0, ge=0)
     epochs: int = Field(default=60, ge=1)
     iterations: int = Field(default=0, ge=0)
@@ -112,9 +113,20 @@ class Recipe(StageConfig):
 
     @model_validator(mode="after")
     def _steps_fit(self) -> Self:
-        if (self.schedule == "step") != (self.step_iterations > 0):
-            raise ValueError("step_iterations belongs to the schedule 'step', which needs it")
+        given = (self.step_iterations > 0) + (self.step_epochs > 0)
+        if given != (self.schedule == "step"):
+            raise ValueError("the schedule 'step', and no other, needs one of step_iterations and step_epochs")
         return self
+
+    def steps_between(self, batches: int) -> int:
+        """Return after how many steps the rate falls by `step_factor`, where an epoch has `batches`.
+
+        Examples
+        --------
+        >>> Recipe(schedule="step", step_epochs=10).steps_between(7)
+        70
+        """
+        return self.step_iterations or self.step_epochs * batches
 
     def steps(self, batches: int) -> int:
         """Return how many batches are trained on in all, where an epoch has `batches`.

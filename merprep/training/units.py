@@ -206,7 +206,7 @@ def _concluded(
             table[f"probability_{unit}"] = told[f"probability_{SHOWN}"]
             table[f"optimistic_{unit}"] = (told["optimistic"] == SHOWN).astype(int)
     chose = all(run.optimistic is not None for run in runs.values())
-    notes = dict.fromkeys(note for run in runs.values() for note in run.notes if not note.startswith("class "))
+    notes = dict.fromkeys(note for run in runs.values() for note in run.notes if not note.startswith(("class ", "classes ")))
     return UnitsResult(
         first.model,
         first.preset,

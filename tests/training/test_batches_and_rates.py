@@ -114,12 +114,66 @@ def test_micro_attention_falls_tenfold_every_five_hundred_batches() -> None:
     assert [factor(step) for step in (0, 499, 500, 1000, 2499)] == pytest.approx([1, 1, 0.1, 0.01, 1e-4])
 
 
+@pytest.mark.parametrize("batches", [3, 7])
+def test_rcn_halves_its_step_every_ten_epochs_however_many_batches_they_have(batches: int) -> None:
+    factor = rate_factor(Recipe.of(preset("rcn-a")), batches)
+    assert [factor(step) for step in (0, 10 * batches - 1, 10 * batches, 35 * batches)] == [1, 1, 0.5, 0.125]
+
+
+# What the published code does, in the words of the recipe; what is not named must be off.
+OFF = {"weight_decay": 0.0, "layer_decay": 1.0, "bias_rate": 1.0, "schedule": "constant", "warmup_epochs": 0.0,
+       "iterations": 0, "drop_last": False, "label_smoothing": 0.0, "class_weight_power": 0.0, "members": 1,
+       "decay_matrices_only": False}  # fmt: skip
+AS_PUBLISHED = {
+    "htnet": {"optimiser": "adam", "learning_rate": 5e-5, "batch_size": 256, "epochs": 800, "order": "by-class"},
+    "ststnet": {"optimiser": "adam", "learning_rate": 5e-5, "batch_size": 256, "epochs": 800, "order": "by-class"},
+    "off-apexnet": {"optimiser": "adam", "learning_rate": 1e-4, "batch_size": 64, "epochs": 3000},
+    "rcn-a": {"optimiser": "sgd", "learning_rate": 5e-4, "momentum": 0.9, "schedule": "step", "step_factor": 0.5,
+              "step_epochs": 10, "batch_size": 64, "epochs": 100, "order": "shuffled"},
+    "hsta": {"optimiser": "adamw", "learning_rate": 6.25e-5, "weight_decay": 0.05, "decay_matrices_only": True,
+             "layer_decay": 0.9, "schedule": "cosine", "warmup_epochs": 5.0, "minimum_learning_rate": 1.25e-7,
+             "epochs": 150, "batch_size": 32, "order": "balanced", "drop_last": True},
+    "micro-attention": {"optimiser": "sgd", "learning_rate": 0.01, "momentum": 0.9, "weight_decay": 5e-6,
+                        "bias_rate": 2.0, "schedule": "step", "step_factor": 0.1, "step_iterations": 500,
+                        "iterations": 2500, "batch_size": 16, "order": "equalised"},
+}  # fmt: skip
+EATS = {
+    "htnet": ("mosaic:htnet-published", ("strain", "v", "u"), "minmax-255"),
+    "ststnet": ("map", ("strain", "v", "u"), "minmax-255"),
+    "off-apexnet": ("map", ("u", "v"), "minmax-255"),
+    "hsta": ("frames:6+onset+apex", ("r", "g", "b"), "imagenet"),
+    "micro-attention": ("apex", ("gray",), "none"),
+}
+
+
+@pytest.mark.parametrize("model", AS_PUBLISHED)
+def test_published_recipes_are_the_published_ones(model: str) -> None:
+    chosen = preset(model)
+    found = Recipe.of(chosen)
+    assert found.augmentation.is_off
+    for name, value in (OFF | AS_PUBLISHED[model]).items():
+        assert getattr(found, name) == value, name
+    if model in EATS:
+        assert (chosen.input.representation, chosen.input.channels, chosen.input.normalisation) == EATS[model]
+    sizes = {"hsta": (224, 0), "micro-attention": (224, 240)}.get(model, (0, 0))
+    assert (chosen.input.size, chosen.input.train_size) == sizes
+
+
 def test_a_network_without_layers_cannot_learn_layer_by_layer() -> None:
     with pytest.raises(TrainingError, match="no layers"):
         optimiser_of(nn.Linear(2, 2), Recipe(layer_decay=0.9))
 
 
-@pytest.mark.parametrize("values", [{"schedule": "step"}, {"step_iterations": 5}, {"layer_decay": 0.0}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"schedule": "step"},
+        {"step_iterations": 5},
+        {"step_epochs": 5},
+        {"schedule": "step", "step_epochs": 1, "step_iterations": 5},
+        {"layer_decay": 0.0},
+    ],
+)
 def test_recipes_that_make_no_sense_are_refused(values: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         Recipe.read(values, where="a test")

@@ -153,6 +153,7 @@ def test_a_class_without_a_training_clip_changes_no_loss_into_nan(make_features:
     result = train(features, model="ststnet", preset="sanity", epochs=2, jobs=1, run_folder=tmp_path / "run")
     assert np.isfinite(result.full["uf1"])
     assert any("'surprise'" in note and "1 of 3 folds" in note for note in result.notes)
+    assert any("ingest more subjects" in note for note in result.notes)
 
 
 def test_no_file_that_a_user_may_be_given_is_unpickled() -> None:
