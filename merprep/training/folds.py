@@ -179,8 +179,8 @@ def rare_class_notes(folds: Sequence[Fold], labels: NDArray[np.int64], classes: 
     notes = missing_class_notes(sides, labels, classes, "on the training side of")
     if notes:
         notes.append(
-            "classes without a training clip cannot be learnt and are not said there: ingest more subjects, or choose a "
-            "scheme without them (`merprep labels`)"
+            "classes without a training clip cannot be learnt and are not said there: ingest more subjects, or choose "
+            "a scheme without them (`merprep labels`)"
         )
     return notes
 

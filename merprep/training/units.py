@@ -206,7 +206,8 @@ def _concluded(
             table[f"probability_{unit}"] = told[f"probability_{SHOWN}"]
             table[f"optimistic_{unit}"] = (told["optimistic"] == SHOWN).astype(int)
     chose = all(run.optimistic is not None for run in runs.values())
-    notes = dict.fromkeys(note for run in runs.values() for note in run.notes if not note.startswith(("class ", "classes ")))
+    of_classes = ("class ", "classes ")  # a unit's are absent and present
+    notes = dict.fromkeys(note for run in runs.values() for note in run.notes if not note.startswith(of_classes))
     return UnitsResult(
         first.model,
         first.preset,
