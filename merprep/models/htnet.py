@@ -232,7 +232,8 @@ class HTNet(nn.Module):
                 "The input does not fit HTNet",
                 expected=f"(B, {', '.join(map(str, expected))})",
                 found=str(tuple(x.shape)),
-                mend="compute features at this size (`merprep flow --size N`) or build the network with image_size=N",
+                mend=f"compute features at this size (`merprep flow --size {self.image_size}`), or build the network "
+                "with the image_size that they have",
             )
 
     @staticmethod

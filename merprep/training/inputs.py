@@ -35,7 +35,7 @@ def check_input(file: FeatureFile, spec: InputSpec) -> None:
             where=str(file.path),
             expected=", ".join(spec.channels),
             found=", ".join(file.channels),
-            mend="run `merprep flow` again with these channels",
+            mend=f"run `merprep flow --channels {','.join((*file.channels, *missing))}`",
         )
     if spec.region_set is not None and spec.region_set not in file.regions:
         raise ModelError(

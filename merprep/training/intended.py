@@ -122,6 +122,8 @@ def intended(
     """
     _check_extent(seeds, max_folds, stack, run_folder, runs_folder)
     chosen = preset if isinstance(preset, Preset) else read_preset(model, preset)
+    if chosen.model != model:
+        raise UsageError("The preset is of another model", expected=model, found=f"{chosen.name} of {chosen.model}")
     dataset = FeatureDataset(features, scheme, spec=chosen.input)
     clips = clips_of(dataset, permute_labels_within_persons)
     split = split_of(protocol, dataset.roster, clips.images, dataset.fitted_on, clips.labels)

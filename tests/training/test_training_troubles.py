@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 import merprep
-from merprep.errors import DeviceError, TrainingError
-from merprep.models import preset
+from merprep.errors import DeviceError, ModelError, TrainingError, UsageError
+from merprep.models import build, preset
 from merprep.training import Recipe, train
 from merprep.training.augment import Mirror
 from merprep.training.fit import fit
@@ -177,3 +177,18 @@ def test_no_file_that_a_user_may_be_given_is_unpickled() -> None:
             if (call.value.id, call.attr) in {("joblib", "load"), ("pd", "read_pickle")} or unsafe:
                 found.append(f"{path.name}: {call.attr}")
     assert not found
+
+
+def test_what_a_network_lacks_names_the_command_that_makes_it(make_features: Maker, tmp_path: Path) -> None:
+    features = make_features(channels=("u", "v", "magnitude"))
+    with pytest.raises(ModelError) as caught:
+        train(features, model="svm", run_folder=tmp_path / "run")
+    assert "`merprep flow --channels u,v,magnitude,strain`" in str(caught.value)
+    with pytest.raises(ModelError, match="merprep flow --size 56"):
+        build("htnet", preset="sanity", image_size=56)(torch.zeros(1, 3, 28, 28))
+
+
+def test_a_preset_of_another_model_is_refused(make_features: Maker, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="preset is of another model"):
+        train(make_features(), model="svm", preset=preset("ststnet", "sanity"), run_folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
