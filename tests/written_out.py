@@ -1,7 +1,8 @@
-"""HTNet, HSTA and STSTNet once more, written out from their descriptions, in double precision and without modules.
+"""The published networks once more, written out from their descriptions, in double precision and without modules.
 
-Each takes weights under the published names. Nothing here is shared with `merprep.models`: attention is an einsum over
-slices, patches and tubelets are cut in loops, norms are means and squares.
+HTNet, HSTA and STSTNet take weights under the published names, RCN-A and OFF-ApexNet, which have none, under ours.
+Nothing here is shared with `merprep.models`: attention is an einsum over slices, patches and tubelets are cut in loops,
+norms are means and squares.
 """
 
 from __future__ import annotations
@@ -234,14 +235,56 @@ def hsta(
     return linear(torch.cat([norm(branches[i], f"norm.{i}")[:, 0] for i in (0, 1)], -1), "head")
 
 
+def _batch_norm(x: Tensor, weights: Weights, at: str) -> Tensor:
+    mean, variance, gain, shift = (
+        weights[f"{at}.{name}"][:, None, None] for name in ("running_mean", "running_var", "weight", "bias")
+    )
+    return (x - mean) / torch.sqrt(variance + 1e-5) * gain + shift
+
+
 def ststnet(weights: Weights, x: Tensor) -> Tensor:
     """Return the logits of (B, C, 28, 28)."""
     streams = []
     for number in (1, 2, 3):
         y = functional.conv2d(x, weights[f"conv{number}.weight"], weights[f"conv{number}.bias"], padding=2).clamp(min=0)
-        mean, variance, gain, shift = (
-            weights[f"bn{number}.{name}"][:, None, None] for name in ("running_mean", "running_var", "weight", "bias")
-        )
-        y = (y - mean) / torch.sqrt(variance + 1e-5) * gain + shift
+        y = _batch_norm(y, weights, f"bn{number}")
         streams.append(functional.max_pool2d(y, 3, 3, 1))
     return functional.avg_pool2d(torch.cat(streams, 1), 2).flatten(1) @ weights["fc.weight"].T + weights["fc.bias"]
+
+
+def rcn_a(weights: Weights, x: Tensor, pooled: int) -> Tensor:
+    """Return the logits of (B, C, H, W); `pooled` is the side of the map that the classifier sees."""
+
+    def unit(x: Tensor, at: str, padding: int = 0) -> Tensor:
+        y = functional.conv2d(x, weights[f"{at}.conv.weight"], weights[f"{at}.conv.bias"], padding=padding)
+        return _batch_norm(y, weights, f"{at}.norm").clamp(min=0)
+
+    x = functional.max_pool2d(unit(x, "stem"), 2)
+    y = unit(x, "recurrent.forth")
+    for _ in range(2):
+        y = unit(x + y, "recurrent.back", padding=1)
+    seen = functional.adaptive_avg_pool2d(x, pooled)
+    y = functional.adaptive_avg_pool2d(functional.max_pool2d(y, 2), pooled)
+    classifier = weights["head.weight"].reshape(len(weights["head.bias"]), -1, pooled, pooled)
+    logits = []
+    for clip, features in zip(seen, y, strict=True):
+        maps = [(own * clip).sum(0) for own in classifier]
+        attention = torch.stack([(own - own.min()) / (own.max() - own.min()) for own in maps]).mean(0)
+        logits.append(weights["head.weight"] @ (features * attention).flatten() + weights["head.bias"])
+    return torch.stack(logits)
+
+
+def off_apexnet(weights: Weights, x: Tensor) -> Tensor:
+    """Return the logits of (B, 2, 28, 28), u and v."""
+    streams = []
+    for place, name in enumerate(("horizontal", "vertical")):
+        y = x[:, place : place + 1]
+        for layer in ("first", "second"):
+            at = f"{name}.{layer}"
+            y = functional.conv2d(y, weights[f"{at}.weight"], weights[f"{at}.bias"], padding=2).clamp(min=0)
+            y = functional.max_pool2d(y, 2)
+        streams.append(y.flatten(1))
+    y = torch.cat(streams, 1)
+    for layer in ("joint", "deep"):
+        y = (y @ weights[f"{layer}.weight"].T + weights[f"{layer}.bias"]).clamp(min=0)
+    return y @ weights["head.weight"].T + weights["head.bias"]

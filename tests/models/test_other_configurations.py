@@ -93,6 +93,39 @@ def test_ststnet_agrees_with_the_network_written_out(settings: dict[str, int]) -
     assert _agrees(network, published_shapes(network), x, written_out.ststnet)
 
 
+def _seen(network: nn.Module, channels: int) -> dict[str, Tensor]:
+    """Let batch norms see something, and return the weights in double precision."""
+    for _ in range(3):
+        network.train()(torch.randn(8, channels, 28, 28))
+    return {name: tensor.double() for name, tensor in network.eval().state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"filters": 32, "pooled": 5, "num_classes": 5},
+        {"filters": 16, "pooled": 5, "num_classes": 7},
+        {"channels": 2},
+    ],
+)
+def test_rcn_a_agrees_with_the_network_written_out(settings: dict[str, int]) -> None:
+    torch.manual_seed(0)
+    network, channels = build("rcn-a", **settings), settings.get("channels", 3)
+    weights, x = _seen(network, channels), torch.randn(4, channels, 28, 28)
+    expected = written_out.rcn_a(weights, x.double(), settings.get("pooled", 7))
+    assert (network(x) - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+@pytest.mark.parametrize("settings", [{}, {"num_classes": 5, "hidden": 40}])
+def test_off_apexnet_agrees_with_the_network_written_out(settings: dict[str, int]) -> None:
+    torch.manual_seed(0)
+    network = build("off-apexnet", **settings)
+    weights, x = _seen(network, 2), torch.randn(4, 2, 28, 28)
+    expected = written_out.off_apexnet(weights, x.double())
+    assert (network(x) - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
 @pytest.mark.parametrize(
     ("settings", "millions", "digits"),
     [

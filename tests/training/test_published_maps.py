@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
+from merprep.models import preset
 from merprep.stages import import_htnet_features
 from merprep.store import Workspace
 from merprep.training import FeatureDataset, TrainResult, train
@@ -32,6 +35,22 @@ def test_the_composite_has_442_clips_of_68_persons_in_three_classes(published_ma
     assert len(set(dataset.persons)) == 68
     assert [(dataset.labels == number).sum() for number in range(3)] == [250, 109, 83]
     assert not dataset.skipped
+
+
+def test_published_networks_are_given_the_published_pixels(published_maps: Path, shared_data: Path) -> None:
+    folder = shared_data / "htnet-features" / "STSNet_whole_norm_u_v_os"
+    whole = FeatureDataset(published_maps, spec=preset("ststnet").input)
+    maps, mosaics = whole.images(), FeatureDataset(published_maps, spec=preset("htnet").input).images()
+    for row, clip in enumerate(whole.clip_ids):
+        # OpenCV reads blue, green, red: strain, v, u.
+        stored = cv2.imread(str(folder / f"{'_'.join(clip.split('/')[1:])} .png"))
+        assert stored is not None
+        assert np.array_equal(maps[row], stored.transpose(2, 0, 1))
+    # The four windows around the points that stand in where no face is found, rows and columns swapped as published.
+    assert np.array_equal(mosaics[:, :, :14, :14], maps[:, :, 2:16, 4:18])
+    assert np.array_equal(mosaics[:, :, :14, 14:], maps[:, :, 14:28, 3:17])
+    assert np.array_equal(mosaics[:, :, 14:, :14], maps[:, :, 3:17, 14:28])
+    assert np.array_equal(mosaics[:, :, 14:, 14:], maps[:, :, 13:27, 14:28])
 
 
 def test_majority_scores_what_250_of_442_negatives_say(trained: Callable[..., TrainResult]) -> None:
