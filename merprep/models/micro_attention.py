@@ -82,7 +82,9 @@ class Unit(nn.Module):
         b = self.conv2(a)
         # The published mean is a frozen 1 x 1 convolution of equal weights.
         mask = self.attention(torch.cat([k, a, b], dim=1)).mean(dim=1, keepdim=True).sigmoid()
-        return b + k, 1 + mask
+        # Far from zero a sigmoid is rounded to its limits, which it never reaches.
+        nearest = torch.finfo(mask.dtype).eps
+        return b + k, 1 + mask.clamp(nearest, 1 - nearest)
 
 
 class MicroAttention(nn.Module):

@@ -111,6 +111,17 @@ def test_the_gate_lies_between_one_and_two_and_multiplies_the_residual_sum() -> 
     assert torch.equal(unit(x), 1.5 * z)
 
 
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 255.0, 1e6])
+def test_the_gate_never_reaches_one_or_two_however_far_from_zero_its_sum_is(scale: float, training: bool) -> None:
+    # Fresh from its start, a network in evaluation has no idea yet how large its input is.
+    network = _small().train(training)
+    for gate in network.gates(torch.rand(2, 1, 45, 45, generator=torch.Generator().manual_seed(0)) * scale):
+        assert gate.dtype == torch.float32
+        assert gate.min() > 1
+        assert gate.max() < 2
+
+
 @pytest.mark.parametrize("factor", [1.0, 7.3, 999.9])
 def test_caffe_weights_give_what_their_own_graph_gives(factor: float) -> None:
     blobs = _blobs(factor)
