@@ -15,6 +15,8 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar, overload
 
 from merprep.errors import StoreError
@@ -325,11 +327,18 @@ def in_order(items: Iterable[T], key: Callable[[T], bytes], codec: Codec[T] = PL
     >>> list(in_order(["b", "a", "B"], lambda text: text.lower().encode()))
     ['a', 'b', 'B']
     """
+    pairs = ((key(value), codec.write(value)) for value in items)
+    few = list(islice(pairs, _FRESH))
+    if len(few) < _FRESH:  # which need no database
+        few.sort(key=itemgetter(0))
+        for _, text in few:
+            yield codec.read(text)
+        return
     with closing(
         _opened("CREATE TABLE loose (place INTEGER PRIMARY KEY, key BLOB NOT NULL, text TEXT NOT NULL)")
     ) as to:
         with _told():
-            to.executemany("INSERT INTO loose (key, text) VALUES (?, ?)", ((key(v), codec.write(v)) for v in items))
+            to.executemany("INSERT INTO loose (key, text) VALUES (?, ?)", chain(few, pairs))
             query = to.execute("SELECT text FROM loose ORDER BY key, place")
         while True:
             with _told():

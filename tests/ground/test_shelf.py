@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -33,13 +34,15 @@ def test_rows_are_sliced_like_a_list(texts, first, second):
     assert list(rows[first][second]) == texts[first][second]
 
 
-@given(TEXTS)
-def test_rows_are_sorted_by_their_key_as_sorted_does(texts):
+@pytest.mark.parametrize("fresh", [2, 512], ids=["on the disk", "too few for a database"])
+@given(texts=TEXTS)
+def test_rows_are_sorted_by_their_key_as_sorted_does(fresh, texts):
     def key(text: str) -> bytes:
         return text.lower().encode("utf-8", "surrogatepass")
 
-    assert list(in_order(texts, key)) == sorted(texts, key=key)
-    assert Rows(texts, key=key) == sorted(texts, key=key)
+    with patch.object(shelf, "_FRESH", fresh):
+        assert list(in_order(texts, key)) == sorted(texts, key=key)
+        assert Rows(texts, key=key) == sorted(texts, key=key)
 
 
 def test_places_are_counted_from_both_ends_and_end_there(numbers):
