@@ -116,9 +116,8 @@ def plan_ingest(database: str, root: str | Path, **options: Any) -> Step:
     options.pop("verify", None)  # looks at the frames; what would be read is known without
     reading = read_database(spec(database, options.pop("variant", None)), root, **options)
     seconds = time.perf_counter() - began
-    usable = [clip for clip in reading.clips if clip.status == "ok"]
     excluded = Counter(clip.reason.partition(":")[0] for clip in reading.clips if clip.status != "ok")
-    return Step(f"ingest {database}", "clips", len(usable), 0, dict(excluded), seconds)
+    return Step(f"ingest {database}", "clips", reading.counted.usable, 0, dict(excluded), seconds)
 
 
 def plan_align(workspace: Workspace, config: AlignConfig, *, frames: Frames = "key", check: bool = False) -> Step:

@@ -20,6 +20,8 @@ def cell_text(cell: Cell) -> str:
     >>> cell_text("01"), cell_text(12.0), cell_text(None), cell_text(" a  b ")
     ('01', '12', '', 'a b')
     """
+    if isinstance(cell, str):  # most cells, which rarely hold what cannot be printed
+        return " ".join((cell if cell.isprintable() else _CONTROLS.sub(" ", cell)).split())
     if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return ""
     if isinstance(cell, float) and cell.is_integer():

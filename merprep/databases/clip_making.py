@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from merprep.databases.cells import Cell, cell_text, frame_number, is_not_annotated, plain_note
 from merprep.databases.cutting import fitted
@@ -136,7 +137,7 @@ def _clip(
     unread = [_unread(field, cells.get(field)) for field, number in numbers.items() if number is None]
     units = cell_text(cells.get("action_units"))
     published = roman_class(cell_text(cells.get("objective_class")))
-    derived = "" if published or not parse_action_units(units) else objective_class(units)
+    derived = "" if published else _derived_class(units)
     return Clip(
         database=spec.id,
         subject=_name(spec.subject_name(name.subject[:_LONGEST_NAME])) or "unknown",
@@ -156,6 +157,11 @@ def _clip(
         errata=tuple(plain_note(erratum.label) for erratum in applied),
         notes=tuple(plain_note(note) for note in [*notes, *(note for note in unread if note), *_remarks(cells)]),
     )
+
+
+@lru_cache(1024)  # few combinations of units, met again and again
+def _derived_class(units: str) -> str:
+    return objective_class(units) if parse_action_units(units) else ""
 
 
 def _remarks(cells: dict[str, Cell]) -> list[str]:

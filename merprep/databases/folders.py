@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from merprep.databases.listing import Listing, Tree, list_folder
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.errors import RootNotFoundError
+from merprep.shelf import Codec, Rows
 
 # Folders between the named one and the root of a layout: some releases have four of their own, and archives unzip into
 # one or two of their own name.
@@ -33,12 +34,19 @@ class ClipFolder:
     path: str
 
 
+FOLDER: Codec[ClipFolder] = Codec(
+    lambda folder: [folder.subject, folder.clip, folder.emotion, folder.path], lambda values: ClipFolder(*values)
+)
+
+
 @dataclass(frozen=True)
 class FoundLayout:
     """A database on disk.
 
     Attributes
     ----------
+    clips : sequence of ClipFolder
+        Kept on the disk.
     named : bool
         Whether a folder's name told the layout, rather than the order of the description.
     ignored : tuple of str
@@ -50,7 +58,7 @@ class FoundLayout:
     root: Path
     layout: Layout
     named: bool
-    clips: tuple[ClipFolder, ...]
+    clips: Sequence[ClipFolder]
     ignored: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -63,7 +71,7 @@ class _Candidate:
     root: Path
     levels: tuple[str, ...]
     of: str = "folders"
-    clips: list[ClipFolder] = field(default_factory=list)
+    clips: Rows[ClipFolder] = field(default_factory=lambda: Rows(codec=FOLDER))
     ignored: list[str] = field(default_factory=list)
 
 
@@ -193,12 +201,13 @@ def _settle(spec: DatabaseSpec, candidate: _Candidate) -> FoundLayout | None:
     telling = [layout for layout in fitting or shaped if layout.named and re.search(layout.named, trail, re.IGNORECASE)]
     unnamed = [layout for layout in fitting or shaped if not layout.named]
     chosen = [*telling, *unnamed, *fitting, *shaped][0]
-    clips = tuple(candidate.clips)
     beside = {name.casefold() for name in chosen.beside}
     ignored = tuple(path for path in candidate.ignored if path.rpartition("/")[2].casefold() not in beside)
     if len(ignored) < len(candidate.ignored):
         notes = (*notes, f"{len(candidate.ignored) - len(ignored)} folders {', '.join(chosen.beside)} are not read")
-    return FoundLayout(candidate.root, chosen, bool(telling), clips, ignored, notes=notes, tree=candidate.tree)
+    return FoundLayout(
+        candidate.root, chosen, bool(telling), candidate.clips, ignored, notes=notes, tree=candidate.tree
+    )
 
 
 def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from merprep.databases.cells import Cell, is_blank
-from merprep.databases.keys import Key, name_key, subject_key
+from merprep.databases.keys import name_key, subject_key
 from merprep.databases.rows import clip_id, kind_of
-from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
+from merprep.databases.sheet import SHEET_ROW, CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import sheets_near
 from merprep.databases.spec import DatabaseSpec, Join, SheetSpec, spec
 from merprep.errors import SheetError, UsageError
+from merprep.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ def joined(own: DatabaseSpec, sheet: CodingSheet, given: Path, root: Path, extra
         if found is None or own.sheet is None:
             notes += () if join.optional else (_not_at_hand(own, join),)
             continue
-        rows, matched = _fill(sheet.rows, own.sheet, found, join)
-        sheet = replace(sheet, rows=rows)
-        notes += _said(join, found, matched, _of_kind(rows, own.sheet, join.kind))
+        sheet, matched = _fill(sheet, own.sheet, found, join)
+        notes += _said(join, found, matched, _of_kind(sheet.rows, own.sheet, join.kind))
     return Joined(sheet, notes)
 
 
@@ -77,22 +77,25 @@ def _other_sheet(join: Join, given: Path, root: Path, extra: Path | None) -> Cod
     return None
 
 
-def _fill(
-    rows: Sequence[SheetRow], sheet: SheetSpec, found: CodingSheet, join: Join
-) -> tuple[tuple[SheetRow, ...], int]:
+def _fill(own: CodingSheet, sheet: SheetSpec, found: CodingSheet, join: Join) -> tuple[CodingSheet, int]:
+    """Return the sheet with its fields filled in, and how many rows the other one has too."""
     others = join.sheet or spec(join.database).sheet or sheet
-    by_name: dict[tuple[Key, Key], SheetRow] = {_key(row, others): row for row in found.rows}
-    filled = []
+    by_name = Shelf(((_key(row, others), row) for row in found.rows), SHEET_ROW)
     matched = 0
-    for row in rows:
-        other = by_name.get(_key(row, sheet)) if kind_of(sheet, row.text("kind")) == join.kind else None
-        matched += other is not None
-        filled.append(row if other is None else replace(row, cells=_with_fields(row.cells, other.cells, join)))
-    return tuple(filled), matched
+
+    def filled() -> Iterator[SheetRow]:
+        nonlocal matched
+        for row in own.rows:
+            other = by_name.get(_key(row, sheet)) if kind_of(sheet, row.text("kind")) == join.kind else None
+            matched += other is not None
+            yield row if other is None else replace(row, cells=_with_fields(row.cells, other.cells, join))
+
+    mended = own.mended(filled())
+    return mended, matched
 
 
-def _key(row: SheetRow, sheet: SheetSpec) -> tuple[Key, Key]:
-    return subject_key(row.text("subject")), name_key(clip_id(sheet, row.cells))
+def _key(row: SheetRow, sheet: SheetSpec) -> str:
+    return ascii((subject_key(row.text("subject")), name_key(clip_id(sheet, row.cells))))
 
 
 def _with_fields(cells: dict[str, Cell], others: dict[str, Cell], join: Join) -> dict[str, Cell]:
@@ -100,7 +103,7 @@ def _with_fields(cells: dict[str, Cell], others: dict[str, Cell], join: Join) ->
     return {**cells, **taken}
 
 
-def _of_kind(rows: Sequence[SheetRow], sheet: SheetSpec, kind: str) -> int:
+def _of_kind(rows: Iterable[SheetRow], sheet: SheetSpec, kind: str) -> int:
     return Counter(kind_of(sheet, row.text("kind")) for row in rows)[kind]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 Key = tuple[str | int, ...]
 
@@ -19,6 +20,7 @@ def name_key(text: str) -> Key:
     return tuple(_number(part) if part[0] in "0123456789" else part for part in parts)
 
 
+@lru_cache(1024)  # few subjects, asked for again and again
 def subject_key(text: str) -> Key:
     """Return the key of a subject: its number, or the name where it has none.
 

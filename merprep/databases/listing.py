@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+# How Windows links folders; Python tells them from 3.12 on.
+_JUNCTIONS = hasattr(os.DirEntry, "is_junction")
+
 
 class Listing(NamedTuple):
     """The names in one folder, each sorted: folders, files, and links that lead out of the tree (in neither)."""
@@ -82,8 +85,7 @@ def list_folder(path: Path | str) -> tuple[list[str], list[str]]:
 
 
 def _is_link(entry: os.DirEntry[str]) -> bool:
-    # Junctions are how Windows links folders; Python tells them from 3.12 on.
-    return entry.is_symlink() or bool(getattr(entry, "is_junction", bool)())
+    return entry.is_symlink() or (_JUNCTIONS and entry.is_junction())  # type: ignore[attr-defined,unused-ignore]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -6,10 +6,12 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from merprep.databases.folders import FoundLayout, find_layouts
 from merprep.databases.keys import name_key
+from merprep.databases.matching import alike
 from merprep.databases.sheet import read_sheet
 from merprep.databases.sheet_files import find_sheet, is_sheet_of, sheets_near
 from merprep.databases.spec import DatabaseSpec, Part
@@ -111,5 +113,6 @@ def _shared_names(spec: DatabaseSpec, path: Path | None, hit: FoundLayout | None
     """Count the clips that a sheet names and that have a folder."""
     if path is None or hit is None or spec.sheet is None:
         return 0
-    rows = {name_key(row.text("clip")) for row in read_sheet(path, spec.sheet).rows}
-    return sum(name_key(folder.clip) in rows for folder in hit.clips)
+    names = (ascii(name_key(row.text("clip"))) for row in read_sheet(path, spec.sheet).rows)
+    folders = (ascii(name_key(folder.clip)) for folder in hit.clips)
+    return sum(len(fitting) for _, fitting in alike(zip(names, count()), zip(folders, count())))

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from merprep.databases.cells import frame_number
 from merprep.databases.clip_making import clip_of_folder, clip_of_row, clip_without_row
 from merprep.databases.errata import ErrataBook, ErrataPolicy, ErratumOutcome, load_errata
-from merprep.databases.folders import ClipFolder, FoundLayout, find_layout
+from merprep.databases.folders import FOLDER, FoundLayout, find_layout
+from merprep.databases.gathering import ClipCounts, gathered
 from merprep.databases.joins import joined
 from merprep.databases.keyframes import MissingFrames
-from merprep.databases.keys import subject_key
-from merprep.databases.matching import ClipName, match_folders
+from merprep.databases.keys import Key, subject_key
+from merprep.databases.matching import CLIP_NAME, NONE, ClipName, match_folders
 from merprep.databases.parts import FoundPart, common_root, find_parts, rooted
-from merprep.databases.rows import RowName, row_names
+from merprep.databases.rows import RowName, first_rows, row_names
 from merprep.databases.sheet import CodingSheet, SheetRow, read_sheet
 from merprep.databases.sheet_files import find_sheet
 from merprep.databases.source import Source
 from merprep.databases.spec import DatabaseSpec
 from merprep.errors import DatabaseError, UsageError
 from merprep.records import Clip
+from merprep.shelf import Rows
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class DatabaseReading:
 
     Attributes
     ----------
-    clips : tuple of Clip
+    clips : sequence of Clip
+        Kept on the disk.
     root : Path
         The folder that frames are relative to.
     layout : str
@@ -40,6 +44,8 @@ class DatabaseReading:
         None for databases whose folders are the annotation.
     folders, folders_without_row, sheet_rows : int
         sheet_rows + folders_without_row = number of clips.
+    counted : ClipCounts
+        What is counted of the clips.
     errata : tuple of ErratumOutcome
     ignored : tuple of str
         Folders that are no clips, and rows that name none.
@@ -48,13 +54,14 @@ class DatabaseReading:
     """
 
     spec: DatabaseSpec
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     root: Path
     layout: str
     sheet: CodingSheet | None
     sheet_rows: int
     folders: int
     folders_without_row: int
+    counted: ClipCounts
     errata: tuple[ErratumOutcome, ...] = ()
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -72,23 +79,8 @@ class DatabaseReading:
             "folders": self.folders,
             "folders_without_row": self.folders_without_row,
             "manifest_rows": len(self.clips),
-            "frames": sum(len(clip.frames) for clip in self.clips),
-            "subjects": len({clip.person for clip in self.clips}),
-            "variants": dict(Counter(clip.variant for clip in self.clips if clip.variant).most_common()),
-            "emotions": _by_emotion(clip.emotion for clip in self.clips),
+            **self.counted.as_json(),
         }
-
-
-def _by_emotion(emotions: Iterable[str]) -> dict[str, int]:
-    """Count emotions, those that differ only in case (others and Others) under the commoner spelling."""
-    counts = Counter(emotion for emotion in emotions if emotion)
-    spelling: dict[str, str] = {}
-    for emotion, _ in counts.most_common():
-        spelling.setdefault(emotion.casefold(), emotion)
-    merged: Counter[str] = Counter()
-    for emotion, count in counts.items():
-        merged[spelling[emotion.casefold()]] += count
-    return dict(merged.most_common())
 
 
 def read_database(
@@ -160,16 +152,18 @@ def _read_parts(
     root = common_root([part.found.root for part in found if part.found])
     absent = [f"{part.spec.variant}: neither folders nor a sheet" for part in found if not (part.found or part.sheet)]
     sheets = [reading.sheet for reading in readings if reading.sheet]
-    clips = [rooted(clip, reading.root, root) for reading in readings for clip in reading.clips]
+    every = (rooted(clip, reading.root, root) for reading in readings for clip in reading.clips)
+    clips, counts = gathered(every)
     return DatabaseReading(
         spec=spec,
-        clips=tuple(_with_own_ids(clips)),
+        clips=clips,
         root=root,
         layout=readings[0].layout,
         sheet=sheets[0],
         sheet_rows=sum(reading.sheet_rows for reading in readings),
         folders=sum(reading.folders for reading in readings),
         folders_without_row=sum(reading.folders_without_row for reading in readings),
+        counted=counts,
         errata=book.outcomes(),
         ignored=tuple(line for reading in readings for line in reading.ignored),
         notes=(*(note for reading in readings for note in reading.notes), *absent),
@@ -186,14 +180,14 @@ def _read_part(part: FoundPart, given: Path, book: ErrataBook, missing: MissingF
     source = Source(part.spec, found, book, missing)
     if part.sheet is not None:
         return _read_rows(source, given, part.sheet)
-    clips = [clip_without_row(source, folder) for folder in found.clips]
-    return _reading(source, clips, None, 0, len(clips), (f"{name}: no coding sheet was found",))
+    clips = (clip_without_row(source, folder) for folder in found.clips)
+    return _reading(source, clips, None, len(found.clips), (f"{name}: no coding sheet was found",))
 
 
 def _read_folders(source: Source) -> DatabaseReading:
     """Read a database whose folders are the annotation: onset is the first file, offset the last."""
-    clips = [clip_of_folder(source, folder) for folder in source.found.clips]
-    return _reading(source, clips, None, 0, len(clips), ())
+    folders = source.found.clips
+    return _reading(source, (clip_of_folder(source, folder) for folder in folders), None, len(folders))
 
 
 def _read_rows(source: Source, given: Path, annotations: Path | None) -> DatabaseReading:
@@ -204,80 +198,96 @@ def _read_rows(source: Source, given: Path, annotations: Path | None) -> Databas
     other = joined(spec, read_sheet(path, spec.sheet), given.absolute(), found.root, source.extra)
     sheet = other.sheet
     names = row_names(sheet.rows, spec.sheet, found.layout)
-    folders = match_folders([name.folder for name in names], found.clips, shared=found.layout.shared)
-    folders = _found_otherwise(source, sheet.rows, names, folders)
-    if names and found.clips and not any(folders):
+    wanted = Rows((name.folder for name in names), CLIP_NAME)
+    places = match_folders(wanted, found.clips, shared=found.layout.shared)
+    _find_otherwise(source, sheet.rows, names, places)
+    if names and found.clips and max(places) == NONE:
         raise _nothing_matches(sheet, found)
-    rows = zip(sheet.rows, names, folders, _first_rows([name.clip for name in names], sheet.rows), strict=True)
-    clips = [clip_of_row(source, row, name, folder, first) for row, name, folder, first in rows]
-    taken = {folder.path for folder in folders if folder}
-    strays = [folder for folder in found.clips if folder.path not in taken]
-    clips += [clip_without_row(source, folder) for folder in strays]
+    strays = _not_among(places, found)
+    clips = chain(
+        _clips_of_rows(source, sheet.rows, names, places),
+        (clip_without_row(source, found.clips[place]) for place in strays),
+    )
     unused_notes = (f"another coding sheet is there and not used: {path}" for path in unused)
-    notes = (*sheet.notes, *other.notes, *unused_notes, *_cut_notes(found, clips))
-    return _reading(source, clips, sheet, sheet.row_count, len(strays), notes)
+    return _reading(source, clips, sheet, len(strays), (*sheet.notes, *other.notes, *unused_notes))
 
 
-def _cut_notes(found: FoundLayout, clips: list[Clip]) -> tuple[str, ...]:
+def _clips_of_rows(
+    source: Source, rows: Sequence[SheetRow], names: Sequence[RowName], places: array[int]
+) -> Iterator[Clip]:
+    firsts = first_rows(names, rows)
+    for number, (row, name, place) in enumerate(zip(rows, names, places, strict=True)):
+        folder = None if place == NONE else source.found.clips[place]
+        yield clip_of_row(source, row, name, folder, firsts.get(number))
+
+
+def _not_among(places: array[int], found: FoundLayout) -> array[int]:
+    """Return the places of the folders that are those of no row."""
+    taken = bytearray(len(found.clips))
+    for place in places:
+        if place != NONE:
+            taken[place] = True
+    return array("q", (place for place, is_taken in enumerate(taken) if not is_taken))
+
+
+def _cut_notes(found: FoundLayout, counts: ClipCounts) -> tuple[str, ...]:
     if not found.layout.shared:
         return ()
-    cut = sum(clip.status == "ok" for clip in clips)
-    return (f"{cut} clips are cut out of {len(found.clips)} recordings, whose other frames remain as context",)
+    recordings = f"{len(found.clips)} recordings, whose other frames remain as context"
+    return (f"{counts.usable} clips are cut out of {recordings}",)
 
 
-def _found_otherwise(
-    source: Source, rows: tuple[SheetRow, ...], names: list[RowName], folders: list[ClipFolder | None]
-) -> list[ClipFolder | None]:
-    """Look for the folders of rows that have none: under the name that a correction gives, or by their frames."""
-    lost = [place for place, folder in enumerate(folders) if folder is None]
-    renamed = [ClipName(names[at].clip.subject, source.book.other_name(names[at].clip.key)) for at in lost]
-    taken = {folder for folder in folders if folder}
-    free = [folder for folder in source.found.clips if folder not in taken]
-    found = list(folders)
-    for place, folder in zip(lost, match_folders(renamed, free), strict=True):
-        found[place] = folder
-        if folder is None and source.found.layout.global_numbers:
-            found[place] = _recording_of(source, rows[place], names[place])
-    return found
+def _find_otherwise(source: Source, rows: Sequence[SheetRow], names: Sequence[RowName], places: array[int]) -> None:
+    """Put in the folders of rows that have none: under the name that a correction gives, or by their frames."""
+    if NONE not in places:
+        return
+    found = source.found
+    lost = array("q", (number for number, place in enumerate(places) if place == NONE))
+    clips = (names[number].clip for number in lost)
+    renamed = Rows((ClipName(clip.subject, source.book.other_name(clip.key)) for clip in clips), CLIP_NAME)
+    free = _not_among(places, found)
+    folders = Rows((found.clips[place] for place in free), FOLDER)
+    recordings = _by_subject(found) if found.layout.global_numbers else {}
+    for number, at in zip(lost, match_folders(renamed, folders), strict=True):
+        places[number] = free[at] if at != NONE else _recording_of(source, rows[number], names[number], recordings)
 
 
-def _recording_of(source: Source, row: SheetRow, names: RowName) -> ClipFolder | None:
-    """Return the recording of the row's subject that has the row's frames."""
-    onset, subject = frame_number(row.cells.get("onset")), subject_key(names.clip.subject)
-    own = (folder for folder in source.found.clips if subject_key(folder.subject) == subject)
-    return next((folder for folder in own if onset in source.frames(folder)[0].numbers), None)
+def _by_subject(found: FoundLayout) -> dict[Key, array[int]]:
+    """Return the places of each subject's recordings."""
+    places: dict[Key, array[int]] = {}
+    for place, folder in enumerate(found.clips):
+        places.setdefault(subject_key(folder.subject), array("q")).append(place)
+    return places
 
 
-def _first_rows(names: list[ClipName], rows: tuple[SheetRow, ...]) -> list[int | None]:
-    """Return, for each row, the number of an earlier row that names the same clip, or None."""
-    seen: dict[tuple[Any, str], int] = {}
-    firsts: list[int | None] = []
-    for name, row in zip(names, rows, strict=True):
-        key = (name.key[0], name.clip.casefold())
-        firsts.append(seen.get(key))
-        seen.setdefault(key, row.number)
-    return firsts
+def _recording_of(source: Source, row: SheetRow, name: RowName, recordings: dict[Key, array[int]]) -> int:
+    """Return the place of the recording of the row's subject that has the row's frames."""
+    onset = frame_number(row.cells.get("onset"))
+    own = recordings.get(subject_key(name.clip.subject), ())
+    clips = source.found.clips
+    return next((place for place in own if onset in source.frames(clips[place])[0].numbers), NONE)
 
 
 def _reading(
     source: Source,
-    clips: list[Clip],
+    made: Iterable[Clip],
     sheet: CodingSheet | None,
-    rows: int,
     strays: int,
-    notes: tuple[str, ...],
+    notes: tuple[str, ...] = (),
 ) -> DatabaseReading:
     found = source.found
-    layout, why = _settled_layout(source, clips)
+    clips, counts = gathered(made)
+    layout, why = _settled_layout(source, counts)
     return DatabaseReading(
         spec=source.spec,
-        clips=tuple(_with_own_ids(clips)),
+        clips=clips,
         root=found.root,
         layout=layout,
         sheet=sheet,
-        sheet_rows=rows,
+        sheet_rows=sheet.row_count if sheet else 0,
         folders=len(found.clips),
         folders_without_row=strays,
+        counted=counts,
         errata=source.book.outcomes(),
         ignored=(*(f"folder {name} is no clip" for name in found.ignored), *(sheet.ignored if sheet else ())),
         notes=(
@@ -286,6 +296,7 @@ def _reading(
             *why,
             *(f"also there, not used: {other}" for other in found.also),
             *notes,
+            *(_cut_notes(found, counts) if sheet else ()),
         ),
     )
 
@@ -294,7 +305,7 @@ def _experimental(spec: DatabaseSpec) -> tuple[str, ...]:
     return (f"support of {spec.title} is experimental: {spec.experimental}",) if spec.experimental else ()
 
 
-def _settled_layout(source: Source, clips: list[Clip]) -> tuple[str, tuple[str, ...]]:
+def _settled_layout(source: Source, counts: ClipCounts) -> tuple[str, tuple[str, ...]]:
     """Tell whole recordings from selected frames by what lies before the onsets, where no name told."""
     chosen = source.found.layout
     twins = [
@@ -302,24 +313,10 @@ def _settled_layout(source: Source, clips: list[Clip]) -> tuple[str, tuple[str, 
         for layout in source.spec.layouts
         if (layout.levels, layout.file) == (chosen.levels, chosen.file) and layout.lead_in != chosen.lead_in
     ]
-    usable = [clip for clip in clips if clip.status == "ok" and clip.onset is not None]
-    if source.found.named or not twins or not usable:
+    if source.found.named or not twins or not counts.usable or (counts.early * 2 > counts.usable) == chosen.lead_in:
         return chosen.name, ()
-    early = sum(clip.frames.numbers[0] < (clip.onset or 0) for clip in usable)
-    if (early * 2 > len(usable)) == chosen.lead_in:
-        return chosen.name, ()
-    return twins[0].name, (f"layout {twins[0].name}: {early} of {len(usable)} clips begin before their onset",)
-
-
-def _with_own_ids(clips: list[Clip]) -> list[Clip]:
-    """Give clips whose names differ only in spelling that the ids do not keep a number of their own."""
-    seen: Counter[str] = Counter()
-    result = []
-    for clip in clips:
-        seen[clip.id] += 1
-        again = seen[clip.id]
-        result.append(clip if again == 1 else replace(clip, clip=f"{clip.clip} ({again})"))
-    return result
+    said = f"{counts.early} of {counts.usable} clips begin before their onset"
+    return twins[0].name, (f"layout {twins[0].name}: {said}",)
 
 
 def _nothing_matches(sheet: CodingSheet, found: FoundLayout) -> DatabaseError:

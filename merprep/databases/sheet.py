@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from importlib import import_module
+from itertools import groupby, islice
 from pathlib import Path
+from typing import Any
 
 from merprep.databases.cells import Cell, cell_text, is_blank
 from merprep.databases.indicators import indicator_places, with_emotions
 from merprep.databases.spec import SheetSpec, SheetVersion
-from merprep.databases.workbooks import Rows, read_workbook
+from merprep.databases.workbooks import CELLS, Page, read_workbook
 from merprep.errors import SheetError
+from merprep.shelf import Codec, Rows
 
 # Headers stand near the top (SAMM's on row 14); further down a note could be mistaken for one.
 _HEADER_WITHIN = 60
@@ -34,6 +38,18 @@ class SheetRow:
         return cell_text(self.cells.get(field))
 
 
+def _as_plain(row: SheetRow) -> list[Any]:
+    return [row.number, list(row.cells), CELLS.plain([*row.cells.values()]), row.notes]
+
+
+def _of_plain(values: list[Any]) -> SheetRow:
+    number, fields, cells, notes = values
+    return SheetRow(number, dict(zip(fields, CELLS.record(cells), strict=True)), tuple(notes))
+
+
+SHEET_ROW: Codec[SheetRow] = Codec(_as_plain, _of_plain)
+
+
 @dataclass(frozen=True)
 class CodingSheet:
     """The table of a coding sheet.
@@ -44,8 +60,8 @@ class CodingSheet:
         As Excel counts, 1 first.
     columns : dict of str
         By field, the name of the column that was read for it.
-    rows : tuple of SheetRow
-        One a clip.
+    rows : sequence of SheetRow
+        One a clip, in the order of their numbers; kept on the disk.
     ignored : tuple of str
         Rows that hold something but name no clip.
     notes : tuple of str
@@ -57,17 +73,21 @@ class CodingSheet:
     version: str
     header_row: int
     columns: dict[str, str]
-    rows: tuple[SheetRow, ...]
+    rows: Sequence[SheetRow]
     ignored: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
     def row_count(self) -> int:
         """The rows that name clips; a row may name several."""
-        return len({row.number for row in self.rows})
+        return sum(1 for _ in groupby(row.number for row in self.rows))
+
+    def mended(self, rows: Iterable[SheetRow], **changes: Any) -> CodingSheet:
+        """Return the sheet with other rows, which may be made of its own as they are asked for."""
+        return replace(self, rows=Rows(rows, SHEET_ROW), **changes)
 
 
-Pages = list[tuple[str, Rows]]
+Pages = list[tuple[str, Page]]
 
 
 def read_sheet(path: Path, spec: SheetSpec) -> CodingSheet:
@@ -123,21 +143,30 @@ def _annotated(sheet: CodingSheet, pages: Pages, spec: SheetSpec) -> CodingSheet
         for name, rows in pages
         if _plain(name) in map(_plain, spec.beside)
     ]
-    rows = []
-    blanked: dict[str, int] = {}
-    for row in sheet.rows:
-        cells = {**row.cells, **{field: cell for field, cell in version.sets.items() if not row.text(field)}}
-        for field in ("onset", "apex", "offset"):
-            if cell_text(cells.get(field)) in spec.not_annotated:
-                blanked[field] = blanked.get(field, 0) + 1
-                cells[field] = None
-        rows.append(replace(row, cells=cells))
-    said = " or ".join(spec.not_annotated)
-    notes += [
-        f"{count} row{'s have' if count > 1 else ' has'} no {name} (the sheet says {said})"
-        for name, count in blanked.items()
-    ]
-    return replace(sheet, rows=tuple(rows), notes=(*sheet.notes, *notes))
+    if version.sets or spec.not_annotated:
+        blanked: Counter[str] = Counter()
+        sheet = sheet.mended(_blanked(_filled(sheet.rows, version), spec, blanked))
+        said = " or ".join(spec.not_annotated)
+        notes += [
+            f"{count} row{'s have' if count > 1 else ' has'} no {name} (the sheet says {said})"
+            for name, count in blanked.items()
+        ]
+    return replace(sheet, notes=(*sheet.notes, *notes))
+
+
+def _filled(rows: Iterable[SheetRow], version: SheetVersion) -> Iterator[SheetRow]:
+    for row in rows:
+        added = {field: cell for field, cell in version.sets.items() if not row.text(field)}
+        yield replace(row, cells={**row.cells, **added}) if added else row
+
+
+def _blanked(rows: Iterable[SheetRow], spec: SheetSpec, count: Counter[str]) -> Iterator[SheetRow]:
+    for row in rows:
+        blank = [
+            field for field in ("onset", "apex", "offset") if cell_text(row.cells.get(field)) in spec.not_annotated
+        ]
+        count.update(blank)
+        yield replace(row, cells={**row.cells, **dict.fromkeys(blank)}) if blank else row
 
 
 def _preference(name: str, spec: SheetSpec) -> int:
@@ -161,7 +190,7 @@ def _columns_of(row: Sequence[Cell], spec: SheetSpec) -> dict[str, list[int]]:
     return found
 
 
-def find_header(rows: Rows, spec: SheetSpec) -> int | None:
+def find_header(rows: Page, spec: SheetSpec) -> int | None:
     """Return the index of the first row that has all required columns, or None."""
     for index, row in enumerate(rows[:_HEADER_WITHIN]):
         if set(spec.required) <= set(_columns_of(row, spec)):
@@ -169,7 +198,7 @@ def find_header(rows: Rows, spec: SheetSpec) -> int | None:
     return None
 
 
-def read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) -> CodingSheet:
+def read_table(path: Path, name: str, rows: Page, header: int, spec: SheetSpec) -> CodingSheet:
     """Read the rows below a header.
 
     Raises
@@ -177,24 +206,29 @@ def read_table(path: Path, name: str, rows: Rows, header: int, spec: SheetSpec) 
     SheetError
         Where a column is there twice and the two differ.
     """
-    places = _columns_of(rows[header], spec)
+    heads = rows[header]
+    places = _columns_of(heads, spec)
     _check_twice(path, name, rows, header, places)
     at = {field: found[0] for field, found in places.items()}
-    shown = indicator_places(rows[header], spec.indicators)
-    kept: list[SheetRow] = []
+    columns = {field: cell_text(heads[place]) for field, place in at.items()}
     ignored: list[str] = []
-    for index, row in enumerate(rows[header + 1 :], start=header + 2):
+    kept = Rows(_clip_rows(rows, header, at, spec, ignored), SHEET_ROW)
+    return CodingSheet(path, name, _version(path, columns, spec), header + 1, columns, kept, tuple(ignored))
+
+
+def _clip_rows(rows: Page, header: int, at: dict[str, int], spec: SheetSpec, ignored: list[str]) -> Iterator[SheetRow]:
+    """Yield the rows that name a clip, and say in `ignored` what the others are."""
+    shown = indicator_places(rows[header], spec.indicators)
+    for index, row in enumerate(islice(rows, header + 1, None), start=header + 2):
         cells = {field: row[place] if place < len(row) else None for field, place in at.items()}
         if _is_total(cells):
             ignored.append(f"row {index} is a total, no clip")
         elif _names_a_clip(cells, spec):
             cells, odd = with_emotions(cells, row, shown)
-            kept.append(SheetRow(index, _with_derived(cells, spec), odd))
+            yield SheetRow(index, _with_derived(cells, spec), odd)
         elif not all(is_blank(cell) for cell in row):
             said = " | ".join(cell_text(cell) for cell in row if not is_blank(cell))
             ignored.append(f"row {index} names no clip: {said[:120]}")
-    columns = {field: cell_text(rows[header][place]) for field, place in at.items()}
-    return CodingSheet(path, name, _version(path, columns, spec), header + 1, columns, tuple(kept), tuple(ignored))
 
 
 def _names_a_clip(cells: dict[str, Cell], spec: SheetSpec) -> bool:
@@ -218,11 +252,17 @@ def _with_derived(cells: dict[str, Cell], spec: SheetSpec) -> dict[str, Cell]:
     return cells
 
 
-def _check_twice(path: Path, name: str, rows: Rows, header: int, places: dict[str, list[int]]) -> None:
+def _check_twice(path: Path, name: str, rows: Page, header: int, places: dict[str, list[int]]) -> None:
     """Refuse two columns of one name that say different things; a plain copy does no harm."""
-    for field, found in places.items():
-        columns = [[cell_text(row[place]) if place < len(row) else "" for row in rows[header + 1 :]] for place in found]
-        if any(column != columns[0] for column in columns):
+    twice = {field: found for field, found in places.items() if len(found) > 1}
+    differ = {
+        field
+        for row in (islice(rows, header + 1, None) if twice else ())
+        for field, found in twice.items()
+        if len({cell_text(row[place]) if place < len(row) else "" for place in found}) > 1
+    }
+    for field, found in twice.items():
+        if field in differ:
             raise SheetError(
                 f"The sheet has {len(found)} columns {cell_text(rows[header][found[0]])!r} that differ",
                 where=f"{path}, sheet {name!r}, row {header + 1}",
@@ -239,7 +279,7 @@ def _version(path: Path, columns: dict[str, str], spec: SheetSpec) -> str:
     return next((version.name for version in spec.versions if fits(version)), "")
 
 
-def _no_columns(path: Path, found: list[tuple[str, Rows]], spec: SheetSpec) -> SheetError:
+def _no_columns(path: Path, found: Pages, spec: SheetSpec) -> SheetError:
     """Build the error that names what is missing from the row that comes nearest to a header."""
     best: tuple[int, str, int, set[str]] = (0, "", 0, set(spec.required))
     for name, rows in found:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatch
+import re
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatch, translate
+from itertools import chain
 from pathlib import Path
 
 from merprep.databases.listing import Tree, list_folder
@@ -11,6 +14,7 @@ from merprep.databases.workbooks import is_lock_file
 from merprep.errors import SheetError
 
 _DEEPEST = 2
+_TABLES = (".xls", ".xlsx", ".csv")
 
 
 def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple[str, ...]]:
@@ -26,7 +30,7 @@ def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple
         Where there is none; a lock file in its place is named.
     """
     for places in (_inside(given, root), _places(given, root)):
-        seen = _seen(places, Tree(given))
+        seen = _seen(spec, places, Tree(given))
         sheets = [path for path in _fitting(spec, seen) if not is_lock_file(path)]
         if sheets:
             return sheets[0], tuple(str(path) for path in sheets[1:])
@@ -35,7 +39,7 @@ def find_sheet(spec: DatabaseSpec, given: Path, root: Path) -> tuple[Path, tuple
 
 def sheets_near(spec: DatabaseSpec, given: Path, root: Path) -> list[Path]:
     """Return every file near the frames that may be the coding sheet of a database, the likeliest first."""
-    return [path for path in _fitting(spec, _seen(_places(given, root), Tree(given))) if not is_lock_file(path)]
+    return [path for path in _fitting(spec, _seen(spec, _places(given, root), Tree(given))) if not is_lock_file(path)]
 
 
 def is_sheet_of(spec: DatabaseSpec, name: str) -> bool:
@@ -43,13 +47,17 @@ def is_sheet_of(spec: DatabaseSpec, name: str) -> bool:
     return bool(_fitting(spec, [Path(name)]))
 
 
-def _seen(places: list[Path], tree: Tree) -> list[Path]:
-    """Return the files in some folders, without links that lead out of the named one."""
+def _seen(spec: DatabaseSpec, places: Iterable[Path], tree: Tree) -> list[Path]:
+    """Return the files in some folders that may be tables, without links that lead out of the named one."""
+    globs = [*spec.sheet.files, *spec.sheet.not_files] if spec.sheet else []
+    globs += ["~$*", *(f"*{suffix}" for suffix in _TABLES)]
+    # The frames of a large database are hundreds of thousands of files.
+    table = re.compile("|".join(translate(glob.lower()) for glob in globs))
     listed = (
         (folder, tree.list(folder).files if folder.is_relative_to(tree.root) else list_folder(folder)[1])
         for folder in places
     )
-    return list(dict.fromkeys(folder / name for folder, names in listed for name in names))
+    return list(dict.fromkeys(folder / name for folder, names in listed for name in names if table.match(name.lower())))
 
 
 def _fitting(spec: DatabaseSpec, paths: list[Path]) -> list[Path]:
@@ -65,22 +73,29 @@ def _is_called(path: Path, glob: str) -> bool:
     return fnmatch(path.name.lower(), glob.lower())
 
 
-def _inside(given: Path, root: Path) -> list[Path]:
+def _inside(given: Path, root: Path) -> Iterator[Path]:
+    """Yield the folders to look in, some of them twice: they may be as many as there are clips, and none is held."""
     tree = Tree(given)
     above = [folder for folder in root.parents if folder.is_relative_to(given)]
-    between = [place for folder in reversed(above) for place in (folder, *_below(tree, folder, 1))]
-    return list(dict.fromkeys([given, *_below(tree, given, _DEEPEST), *between, root]))
+    yield given
+    yield from _below(tree, given, _DEEPEST)
+    for folder in reversed(above):
+        yield folder
+        yield from _below(tree, folder, 1)
+    yield root
 
 
-def _places(given: Path, root: Path) -> list[Path]:
-    return list(dict.fromkeys([*_inside(given, root), root.parent, given.parent]))
+def _places(given: Path, root: Path) -> Iterator[Path]:
+    return chain(_inside(given, root), (root.parent, given.parent))
 
 
-def _below(tree: Tree, folder: Path, depth: int) -> list[Path]:
+def _below(tree: Tree, folder: Path, depth: int) -> Iterator[Path]:
     if depth == 0:
-        return []
+        return
     inside = [folder / name for name in tree.list(folder).folders if not name.startswith(".")]
-    return inside + [deeper for path in inside for deeper in _below(tree, path, depth - 1)]
+    yield from inside
+    for path in inside:
+        yield from _below(tree, path, depth - 1)
 
 
 def _no_sheet(spec: DatabaseSpec, given: Path, seen: list[Path]) -> SheetError:
@@ -94,7 +109,7 @@ def _no_sheet(spec: DatabaseSpec, given: Path, seen: list[Path]) -> SheetError:
             expected=locks[0].name[2:],
             mend="copy the workbook itself into the folder, or name it with --annotations",
         )
-    tables = [path.name for path in seen if path.suffix.lower() in (".xls", ".xlsx", ".csv")]
+    tables = [path.name for path in seen if path.suffix.lower() in _TABLES]
     return SheetError(
         f"The coding sheet of {spec.title} was not found",
         where=str(given),

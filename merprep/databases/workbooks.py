@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
 import json
 import re
 import subprocess
 import sys
+import threading
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from merprep.databases import excel_child
 from merprep.databases.cells import Cell
 from merprep.errors import SheetError
+from merprep.shelf import Codec, Rows
 
-Rows = list[list[Cell]]
+Page = Sequence[Sequence[Cell]]
+_PLAIN = (str, int, float, bool, type(None))
+CELLS: Codec[list[Cell]] = Codec(
+    lambda cells: [cell if isinstance(cell, _PLAIN) else excel_child.tagged(cell) for cell in cells],
+    lambda cells: [excel_child.cell(cell) for cell in cells],
+)
 _LOCK = "~$"
 _CSV = {".csv", ".tsv", ".txt"}
 _ZIPPED = {".xlsx", ".xlsm"}
@@ -48,8 +55,8 @@ def is_lock_file(path: Path) -> bool:
     return path.name.startswith(_LOCK)
 
 
-def read_workbook(path: Path) -> Iterator[tuple[str, Rows]]:
-    """Yield the name and the cells of every sheet that is not empty.
+def read_workbook(path: Path) -> Iterator[tuple[str, Page]]:
+    """Yield the name and the rows of every sheet that is not empty; the rows are kept on the disk.
 
     Raises
     ------
@@ -83,12 +90,22 @@ def _check(path: Path) -> None:
         )
 
 
-def _read_excel(path: Path) -> list[tuple[str, Rows]]:
+def _read_excel(path: Path) -> list[tuple[str, Page]]:
     if path.suffix.lower() in _ZIPPED:
         _check_extent(path)
-    outcome, found = _read_apart(path)
+    pages: list[tuple[str, Page]] = []
+    rows, outcome = Rows(codec=CELLS), "damaged"
+    found: Any = ""
+    for entry in _entries(path):
+        if isinstance(entry, list):
+            rows.append([excel_child.cell(cell) for cell in entry])
+        elif "page" in entry:
+            rows = Rows(codec=CELLS)
+            pages.append((entry["page"], rows))
+        else:
+            outcome, found = entry["end"]
     if outcome == "read":
-        return [(name, rows) for name, rows in found if rows]
+        return [(name, rows) for name, rows in pages if rows]
     if outcome == "rows too many":
         raise _too_long(path, found[0], found[1])
     if outcome == "cells too many":
@@ -104,26 +121,47 @@ def _read_excel(path: Path) -> list[tuple[str, Rows]]:
     )
 
 
-def _read_apart(path: Path) -> tuple[str, Any]:
-    """Read a workbook in a process of its own, which a damaged one may end; see `excel_child`."""
+def _entries(path: Path) -> Iterator[Any]:
+    """Read a workbook in a process of its own, which a damaged one may end; yields what `excel_child.read` does."""
     import python_calamine
 
     library = str(Path(python_calamine.__file__).parents[1])
     command = [sys.executable, "-P", excel_child.__file__, library, str(path), str(_MOST_ROWS), str(_MOST_CELLS)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL)
-    except subprocess.TimeoutExpired:
-        return "damaged", f"the reader did not come to an end within {_PATIENCE} s"
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     except (OSError, ValueError):
-        return excel_child.read(str(path), _MOST_ROWS, _MOST_CELLS)  # where no process may be started
-    if done.returncode:
-        return "damaged", "it is damaged so badly that it ended the reader"
-    outcome, found = json.loads(done.stdout)
-    return outcome, found if outcome != "read" else [(name, _cells(rows)) for name, rows in found]
+        yield from excel_child.read(str(path), _MOST_ROWS, _MOST_CELLS)  # where no process may be started
+        return
+    late = threading.Event()
+
+    def end() -> None:
+        late.set()
+        child.kill()
+
+    clock = threading.Timer(_PATIENCE, end)
+    clock.start()
+    with child:
+        try:
+            yield from _lines(child)
+        except BaseException:
+            child.kill()
+            raise
+        finally:
+            clock.cancel()
+    if late.is_set():
+        yield {"end": ("damaged", f"the reader did not come to an end within {_PATIENCE} s")}
+    elif child.returncode:
+        yield {"end": ("damaged", "it is damaged so badly that it ended the reader")}
 
 
-def _cells(rows: list[list[Any]]) -> Rows:
-    return [[excel_child.cell(value) for value in row] for row in rows]
+def _lines(child: subprocess.Popen[bytes]) -> Iterator[Any]:
+    """Yield what a reader says, line by line; what is no line of JSON is the last that it said."""
+    said = cast("IO[bytes]", child.stdout)
+    while line := said.readline(_MOST_BYTES):
+        try:
+            yield json.loads(line)
+        except ValueError:
+            child.kill()
 
 
 def _check_extent(path: Path) -> None:
@@ -163,40 +201,53 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _read_csv(path: Path) -> Rows:
-    text = _decode(path)
-    sample = text[: 1 << 16]
-    delimiter = max(",;\t", key=sample.count)
+def _read_csv(path: Path) -> Page:
     try:
-        rows: Rows = []
-        cells = 0
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
-            rows.append(list(row))
-            cells += len(row)
-            if len(rows) > _MOST_ROWS:
-                raise _too_long(path, path.stem, len(rows))
-            if cells > _MOST_CELLS:
-                raise _too_long(path, path.stem, cells, "cells", _MOST_CELLS)
-    except csv.Error as error:
-        raise SheetError(f"The table cannot be read: {error}", where=str(path), mend="save it again as csv") from error
-    return rows
-
-
-def _decode(path: Path) -> str:
-    try:
-        if path.stat().st_size > _MOST_BYTES_CSV:
-            raise _too_long(path, path.stem, path.stat().st_size, "bytes", _MOST_BYTES_CSV)
-        data = path.read_bytes()
-        wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        return data.decode("utf-16" if wide else "utf-8-sig")
+        encoding = _encoding(path)
+        with path.open(encoding=encoding, newline="") as text:
+            sample = text.read(1 << 16)
+        with path.open(encoding=encoding, newline="") as text:
+            return Rows(_within_limits(path, csv.reader(text, delimiter=max(",;\t", key=sample.count))))
     except OSError as error:
         raise SheetError(f"The table cannot be read: {error.strerror}", where=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise SheetError(
-            "The table is not text in UTF-8",
-            where=f"{path}, byte {error.start}",
-            mend="save it as 'CSV UTF-8', or give the workbook itself",
-        ) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise SheetError(f"The table cannot be read: {error}", where=str(path), mend="save it again as csv") from error
+
+
+def _within_limits(path: Path, rows: Iterator[list[str]]) -> Iterator[list[Cell]]:
+    cells = 0
+    for number, row in enumerate(rows, start=1):
+        cells += len(row)
+        if number > _MOST_ROWS:
+            raise _too_long(path, path.stem, number)
+        if cells > _MOST_CELLS:
+            raise _too_long(path, path.stem, cells, "cells", _MOST_CELLS)
+        yield [*row]
+
+
+def _encoding(path: Path) -> str:
+    """Return how a table's text is written, having read all of it once."""
+    if path.stat().st_size > _MOST_BYTES_CSV:
+        raise _too_long(path, path.stem, path.stat().st_size, "bytes", _MOST_BYTES_CSV)
+    with path.open("rb") as stream:
+        wide = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        stream.seek(0)
+        if not wide and stream.read(3) != codecs.BOM_UTF8:
+            stream.seek(0)
+        decoder, more = codecs.getincrementaldecoder("utf-16" if wide else "utf-8")(), True
+        while more:
+            begins = stream.tell() - len(decoder.getstate()[0])
+            chunk = stream.read(_CHUNK)
+            more = bool(chunk)
+            try:
+                decoder.decode(chunk, final=not more)
+            except UnicodeDecodeError as error:
+                raise SheetError(
+                    "The table is not text in UTF-8",
+                    where=f"{path}, byte {begins + error.start}",
+                    mend="save it as 'CSV UTF-8', or give the workbook itself",
+                ) from error
+    return "utf-16" if wide else "utf-8-sig"
 
 
 def _too_long(path: Path, name: str, found: int, unit: str = "rows", most: int = _MOST_ROWS) -> SheetError:

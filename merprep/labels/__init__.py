@@ -1,7 +1,7 @@
 """Emotion words, label schemes, action units and objective classes."""
 
 from merprep.labels.action_units import ActionUnit, ActionUnits, parse_action_units, unit_numbers
-from merprep.labels.counts import CountTable, count_table
+from merprep.labels.counts import Counting, CountTable, count_table
 from merprep.labels.objective import ROMAN, objective_class, roman_class
 from merprep.labels.scheme import LabelScheme, scheme, scheme_names
 from merprep.labels.vocabulary import emotion_word, emotion_words, known_emotions
@@ -11,6 +11,7 @@ __all__ = [
     "ActionUnit",
     "ActionUnits",
     "CountTable",
+    "Counting",
     "LabelScheme",
     "count_table",
     "emotion_word",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from merprep.labels.scheme import LabelScheme, PublishedCount
@@ -138,20 +138,73 @@ def count_table(clips: Iterable[Clip], scheme: LabelScheme) -> CountTable:
     >>> count_table(clips, scheme(3)).counts
     {'samm': {'negative': 1, 'positive': 0, 'surprise': 0}}
     """
-    by_database: dict[str, list[Clip]] = {}
+    counting = Counting(scheme)
     for clip in clips:
-        by_database.setdefault(clip.database, []).append(clip)
-    counts, labelled, persons, dropped, excluded, derived = {}, {}, {}, {}, {}, {}
-    for database, members in sorted(by_database.items()):
-        usable = [clip for clip in members if clip.status == "ok"]
-        labels = [(clip, scheme.labels(clip)) for clip in usable]
-        found = Counter(label for _, several in labels for label in several)
-        counts[database] = {name: found[index] for index, name in enumerate(scheme.classes)}
-        labelled[database] = sum(bool(several) for _, several in labels)
-        persons[database] = len({clip.person for clip, several in labels if several})
-        reasons = Counter(scheme.reason(clip) for clip, several in labels if not several)
-        dropped[database] = dict(reasons.most_common())
-        excluded[database] = len(members) - len(usable)
-        objective = [clip for clip, several in labels if several and scheme.field == "objective_class"]
-        derived[database] = sum(clip.objective_source == "derived" for clip in objective)
-    return CountTable(scheme, counts, labelled, persons, dropped, excluded, derived)
+        counting.add(clip)
+    return counting.table()
+
+
+class Counting:
+    """Counts clips as they come.
+
+    Parameters
+    ----------
+    scheme : LabelScheme
+
+    Examples
+    --------
+    >>> from merprep.labels.scheme import scheme
+    >>> counting = Counting(scheme(3))
+    >>> counting.add(Clip("samm", "006", "006_1_2", person="samm:6", emotion="Anger"))
+    >>> counting.table().labelled
+    {'samm': 1}
+    """
+
+    def __init__(self, scheme: LabelScheme) -> None:
+        self._scheme = scheme
+        self._databases: dict[str, _Tally] = {}
+
+    def add(self, clip: Clip) -> None:
+        """Take a clip into account."""
+        self._databases.setdefault(clip.database, _Tally()).add(clip, self._scheme)
+
+    def table(self) -> CountTable:
+        """Return what was counted so far."""
+        found = dict(sorted(self._databases.items()))
+        return CountTable(
+            self._scheme,
+            counts={
+                database: {name: tally.labels[index] for index, name in enumerate(self._scheme.classes)}
+                for database, tally in found.items()
+            },
+            labelled={database: tally.labelled for database, tally in found.items()},
+            persons={database: len(tally.persons) for database, tally in found.items()},
+            dropped={database: dict(tally.dropped.most_common()) for database, tally in found.items()},
+            excluded={database: tally.excluded for database, tally in found.items()},
+            derived={database: tally.derived for database, tally in found.items()},
+        )
+
+
+@dataclass
+class _Tally:
+    """What is counted of one database."""
+
+    labels: Counter[int] = field(default_factory=Counter)
+    labelled: int = 0
+    persons: set[str] = field(default_factory=set)
+    dropped: Counter[str] = field(default_factory=Counter)
+    excluded: int = 0
+    derived: int = 0
+
+    def add(self, clip: Clip, scheme: LabelScheme) -> None:
+        if clip.status != "ok":
+            self.excluded += 1
+            return
+        labels = scheme.labels(clip)
+        if not labels:
+            self.dropped[scheme.reason(clip)] += 1
+            return
+        self.labels.update(labels)
+        self.labelled += 1
+        self.persons.add(clip.person)
+        self.derived += scheme.field == "objective_class" and clip.objective_source == "derived"

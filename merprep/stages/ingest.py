@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from merprep.databases import DatabaseReading, load_row_corrections, read_database, spec
 from merprep.databases.checking import LEVELS, FrameCheck, Verify, check_frames
@@ -17,9 +17,10 @@ from merprep.databases.errata import ErrataPolicy
 from merprep.databases.keyframes import MissingFrames
 from merprep.databases.sheet import CodingSheet
 from merprep.errors import DatabaseError, UsageError
-from merprep.labels import CountTable, count_table, scheme
+from merprep.labels import Counting, CountTable, scheme
 from merprep.progress import Progress, Silent
-from merprep.records import Clip, Outcome, StageReport
+from merprep.records import CLIP, Clip, Outcome, StageReport
+from merprep.shelf import Rows
 from merprep.stages.writing import one_writer
 from merprep.store import Workspace, read_manifest_or_empty, write_manifest, written_whole
 from merprep.store.accounts import keep_account
@@ -40,17 +41,20 @@ class IngestResult:
     ----------
     reading : DatabaseReading
         Sheet, layout, errata and notes.
-    clips : tuple of Clip
-        The rows of the manifest.
+    clips : sequence of Clip
+        The rows of the manifest, kept on the disk.
     report : StageReport
     digest : str
         Of the list of usable clips; equal digests, equal clips.
+    tally : _Tally
+        What is counted and said of the clips.
     """
 
     reading: DatabaseReading
-    clips: tuple[Clip, ...]
+    clips: Sequence[Clip]
     report: StageReport
     digest: str
+    tally: _Tally = field(repr=False)
 
     @property
     def database(self) -> str:
@@ -59,31 +63,30 @@ class IngestResult:
 
     def classes(self) -> CountTable:
         """Return the clips by class of MEGC2019."""
-        return count_table(self.clips, scheme(_SCHEME))
+        return self.tally.classes.table()
 
     def reasons(self) -> dict[str, int]:
         """Return how many clips are excluded for each kind of reason (its words before the colon)."""
-        excluded = (clip.reason.partition(":")[0] for clip in self.clips if clip.status == "excluded")
-        return dict(Counter(excluded).most_common())
+        return dict(Counter(reason.partition(":")[0] for reason in self.tally.excluded.values()).most_common())
 
     def as_json(self) -> dict[str, Any]:
         """Return the JSON document of ``merprep ingest``."""
-        states = Counter(clip.status for clip in self.clips)
+        excluded = self.tally.excluded
         sheet = self.reading.sheet
         return {
             "database": self.database,
-            "clips": {"ok": states["ok"], "excluded": states["excluded"]},
+            "clips": {"ok": len(self.clips) - len(excluded), "excluded": len(excluded)},
             "reasons": self.reasons(),
-            "excluded": {clip.id: clip.reason for clip in self.clips if clip.status == "excluded"},
+            "excluded": dict(excluded),
             "errata": _errata_json(self.reading),
             "counts": {**self.reading.counts(), "classes": {_SCHEME: self.classes().counts.get(self.database, {})}},
-            "apex": dict(Counter(clip.apex_source for clip in self.clips if clip.status == "ok").most_common()),
+            "apex": dict(self.tally.apexes.most_common()),
             "root": self.reading.root.as_posix(),
             "layout": self.reading.layout,
             "sheet": None if sheet is None else _sheet_json(sheet),
             "sheets": [_sheet_json(one) for one in self.reading.sheets],
             "notes": list(self.reading.notes),
-            "clip_notes": {clip.id: list(clip.notes) for clip in self.clips if clip.notes},
+            "clip_notes": {name: list(notes) for name, notes in self.tally.notes.items()},
             "ignored": list(self.reading.ignored),
             "digest": self.digest,
         }
@@ -105,9 +108,32 @@ class IngestResult:
         lines.append(f"digest of the list of usable clips: {self.digest}")
         lines += _errata_lines(reading)
         lines += _some("note", reading.notes)
-        own = [f"{clip.id}: {note}" for clip in self.clips for note in clip.notes if not note.startswith(CUT)]
+        noted = self.tally.notes.items()
+        own = [f"{name}: {note}" for name, notes in noted for note in notes if not note.startswith(CUT)]
         lines += _some("note", own)
         return lines + _some("ignored", reading.ignored)
+
+
+@dataclass
+class _Tally:
+    """What the account says of the clips; of single ones, where there is something to say."""
+
+    excluded: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    apexes: Counter[str] = field(default_factory=Counter)
+    classes: Counting = field(default_factory=lambda: Counting(scheme(_SCHEME)))
+
+    def passing(self, clips: Iterable[Clip]) -> Iterator[Clip]:
+        """Pass clips on, and take them into account."""
+        for clip in clips:
+            if clip.status == "excluded":
+                self.excluded[clip.id] = clip.reason
+            else:
+                self.apexes[clip.apex_source] += 1
+            if clip.notes:
+                self.notes[clip.id] = clip.notes
+            self.classes.add(clip)
+            yield clip
 
 
 @one_writer
@@ -173,55 +199,80 @@ def ingest(
         missing_frames=missing_frames,
     )
     manifest = read_manifest_or_empty(workspace)
-    clips, checks = _verified(reading, verify, jobs, progress or Silent())
-    if not any(clip.status == "ok" for clip in clips):
-        raise _nothing_usable(reading, clips)
-    hashes = _hashes(workspace, manifest.sources.get(reading.spec.id, {}), reading, verify, checks)
-    manifest = manifest.replacing(reading.spec.id, clips, _source(reading, errata, missing_frames, verify, hashes))
+    looked = _looked_at(reading, verify, jobs, progress or Silent())
+    if not any(clip.status == "ok" for clip in looked.clips):
+        raise _nothing_usable(reading, looked.clips)
+    hashes = _hashes(workspace, manifest.sources.get(reading.spec.id, {}), reading, verify, looked)
+    source = _source(reading, errata, missing_frames, verify, hashes)
+    manifest = manifest.replacing(reading.spec.id, looked.clips, source)
     own = manifest.of_database(reading.spec.id)
-    result = IngestResult(
-        reading, own, _report(workspace, own, started), manifest.digest([c for c in own if c.status == "ok"])
-    )
+    usable, tally = manifest.digest(clip for clip in own if clip.status == "ok"), _Tally()
+    result = IngestResult(reading, own, _report(workspace, tally.passing(own), started), usable, tally)
     _write_report(workspace, result)
     write_manifest(workspace, manifest)
     keep_account(workspace, result.report, subject=result.database)
     return result
 
 
-def _verified(
-    reading: DatabaseReading, level: Verify, jobs: int | None, progress: Progress
-) -> tuple[list[Clip], dict[str, FrameCheck]]:
-    """Return the clips, those with a bad frame excluded, and what was found of each that was looked at."""
-    usable = [clip for clip in reading.clips if clip.status == "ok"]
+@dataclass(frozen=True)
+class _Looked:
+    """The clips after their frames were looked at, and the hashes of their files, where asked for.
+
+    Attributes
+    ----------
+    clips : sequence of Clip
+        Those with a bad frame are excluded.
+    files : sequence of (str, str)
+        The path of each file below the root, and its SHA-256.
+    digests : dict of str
+        By clip, one hash over its files.
+    """
+
+    clips: Sequence[Clip]
+    files: Rows[tuple[str, str]]
+    digests: dict[str, str]
+
+
+def _looked_at(reading: DatabaseReading, level: Verify, jobs: int | None, progress: Progress) -> _Looked:
     if level == "none":
-        return list(reading.clips), {}
+        return _Looked(reading.clips, Rows(), {})
     from joblib import Parallel, delayed
 
-    progress.start(f"verify {reading.spec.id}", len(usable))
+    def usable() -> Iterator[Clip]:
+        return (clip for clip in reading.clips if clip.status == "ok")
+
+    progress.start(f"verify {reading.spec.id}", sum(1 for _ in usable()))
     # Reading and decoding release the interpreter's lock, so threads do.
     workers = Parallel(n_jobs=jobs or -1, backend="threading", return_as="generator")
-    found = {}
+    found = _Looked(Rows(codec=CLIP), Rows(), {})
     try:
-        checks = workers(delayed(check_frames)(reading.root, clip, level) for clip in usable)
-        for clip, check in zip(usable, checks, strict=True):
-            found[clip.id] = check
-            progress.advance(failed=bool(check.problem))
+        checks = workers(delayed(check_frames)(reading.root, clip, level) for clip in usable())
+        clips = Rows(_checked(reading.clips, checks, found, progress), CLIP)
     finally:
         progress.finish()
-    problems = {name: check.problem for name, check in found.items() if check.problem}
-    clips = [clip.excluded(problems[clip.id]) if clip.id in problems else clip for clip in reading.clips]
-    return clips, found
+    return replace(found, clips=clips)
+
+
+def _checked(clips: Iterable[Clip], checks: Iterator[FrameCheck], found: _Looked, progress: Progress) -> Iterator[Clip]:
+    for clip in clips:
+        if clip.status != "ok":
+            yield clip
+            continue
+        check = next(checks)
+        found.files.extend(check.hashes.items())
+        if check.digest:
+            found.digests[clip.id] = check.digest
+        progress.advance(failed=bool(check.problem))
+        yield clip.excluded(check.problem) if check.problem else clip
 
 
 def _hashes(
-    workspace: Workspace, before: dict[str, Any], reading: DatabaseReading, verify: Verify, found: dict[str, FrameCheck]
+    workspace: Workspace, before: dict[str, Any], reading: DatabaseReading, verify: Verify, found: _Looked
 ) -> dict[str, str]:
     """Write the hashes of the files, and return those of the clips; hashes from before stay with their root."""
     if verify == "hash":
-        write_hashes(
-            workspace, reading.spec.id, {path: h for check in found.values() for path, h in check.hashes.items()}
-        )
-        return {name: check.digest for name, check in found.items() if check.digest}
+        write_hashes(workspace, reading.spec.id, found.files)
+        return found.digests
     kept: dict[str, str] = before.get("hashes", {})
     return kept if before.get("root") == reading.root.as_posix() else {}
 
@@ -283,21 +334,25 @@ def _some(kind: str, texts: Sequence[str]) -> list[str]:
     return [f"  {kind}: {text}" for text in texts[:_LISTED]] + more
 
 
-def _report(workspace: Workspace, clips: Sequence[Clip], started: float) -> StageReport:
-    outcomes = tuple(
-        Outcome(clip.id, "done") if clip.status == "ok" else Outcome(clip.id, "skipped", clip.reason) for clip in clips
-    )
-    # A frame that was looked at and is bad is a failure; a clip that never had any is not.
-    broken = ("unreadable", "empty file")
-    outcomes = tuple(replace(o, state="failed") if o.reason.startswith(broken) else o for o in outcomes)
+def _report(workspace: Workspace, clips: Iterable[Clip], started: float) -> StageReport:
+    outcomes = cast("Sequence[Outcome]", map(_outcome, clips))
     outputs = (workspace.manifest_path.as_posix(),)
     return StageReport("ingest", outcomes, time.perf_counter() - started, outputs, "merprep flow")
 
 
+def _outcome(clip: Clip) -> Outcome:
+    if clip.status == "ok":
+        return Outcome(clip.id, "done")
+    # A frame that was looked at and is bad is a failure; a clip that never had any is not.
+    broken = clip.reason.startswith(("unreadable", "empty file"))
+    return Outcome(clip.id, "failed" if broken else "skipped", clip.reason)
+
+
 def _write_report(workspace: Workspace, result: IngestResult) -> None:
     path = workspace.reports / f"ingest-{result.database}.json"
-    with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(result.as_json(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with written_whole(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        stream.writelines(json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(result.as_json()))
+        stream.write("\n")
 
 
 def _nothing_usable(reading: DatabaseReading, clips: Sequence[Clip]) -> DatabaseError:

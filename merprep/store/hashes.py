@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from merprep.errors import StoreError
+from merprep.shelf import in_order
 from merprep.store.workspace import Workspace, written_whole
 
 _LINE = re.compile(r"(?P<digest>[0-9a-f]{64}) [ *](?P<path>.+)")
 
 
-def write_hashes(workspace: Workspace, database: str, hashes: Mapping[str, str]) -> None:
-    """Write the SHA-256 of each file of a database, by its path below the database's root.
+def write_hashes(workspace: Workspace, database: str, hashes: Iterable[tuple[str, str]]) -> None:
+    """Write the SHA-256 of each file of a database, sorted by its path below the database's root.
 
     ``cd ROOT && sha256sum --check …/hashes/casme2.sha256`` checks the same.
+
+    Parameters
+    ----------
+    workspace : Workspace
+    database : str
+    hashes : iterable of (str, str)
+        Path and SHA-256, in any order; a recording of several clips may come several times, and is written once.
     """
-    lines = (f"{digest}  {path}\n" for path, digest in sorted(hashes.items()))
-    with written_whole(workspace.hashes_path(database)) as temporary:
-        temporary.write_text("".join(lines), encoding="utf-8", newline="")
+    last = None
+    with (
+        written_whole(workspace.hashes_path(database)) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as stream,
+    ):
+        for path, digest in in_order(hashes, lambda pair: pair[0].encode("utf-8", "surrogatepass")):
+            if path != last:
+                stream.write(f"{digest}  {path}\n")
+            last = path
 
 
 def read_hashes(workspace: Workspace, database: str) -> dict[str, str]:

@@ -202,3 +202,14 @@ def test_the_cameras_of_smic_are_told_apart(smic: Path) -> None:
     with pytest.raises(RootNotFoundError, match="Only other variants") as caught:
         read_database(spec("smic", "vis"), smic)
     assert "--variant" in str(caught.value.mend)
+
+
+def test_names_with_a_raised_digit_are_names_like_others(casme2: Path) -> None:
+    frames = casme2 / "CASME2_RAW_selected"
+    (frames / "sub01" / "EP02_01f").rename(frames / "sub01" / "EP02_²f")
+    header = ["Subject", "Filename", "OnsetFrame", "ApexFrame", "OffsetFrame", "Estimated Emotion"]
+    rows: list[list[object]] = [["01", "EP02_²f", 32, 34, 36, "disgust"], ["²", "EP01", "²", 2, 3, "²"]]
+    write_workbook(casme2 / "CASME2-coding-20140508.xlsx", {"Sheet1": [header, *rows]})
+    reading = read_database(spec("casme2"), casme2)
+    assert usable(reading) == 1
+    assert {"casme2/sub01/EP02_²f", "casme2/²/EP01"} <= {clip.id for clip in reading.clips}

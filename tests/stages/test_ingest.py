@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from merprep.bench.scale import write_tiny
 from merprep.errors import MerprepError, RootNotFoundError, SheetError, UnknownNameError, UsageError
 from merprep.stages import ingest
 from merprep.store import Workspace, read_manifest
@@ -182,3 +183,18 @@ def test_a_hundred_thousand_frames_take_under_twenty_seconds_and_half_a_gigabyte
     assert peak < 500_000_000
     assert result.as_json()["counts"]["frames"] == 100_000
     assert result.as_json()["clips"] == {"ok": 1000, "excluded": 0}
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_number_of_clips(tmp_path: Path) -> None:
+    peaks = []
+    for count in (600, 600, 3000):  # the first fills what is kept for good
+        folder = tmp_path / f"{len(peaks)}"
+        write_tiny(folder / "raw", count)
+        tracemalloc.start()
+        try:
+            ingest(Workspace(folder / "study"), "casme2", folder / "raw")
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    assert (peaks[2] - peaks[1]) / 2400 < 100, "bytes a clip"

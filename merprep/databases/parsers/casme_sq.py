@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 from merprep.databases.cells import Cell, cell_text, frame_number
 from merprep.databases.sheet import CodingSheet, Pages, SheetRow, find_header, read_table
 from merprep.databases.spec import SheetSpec
-from merprep.databases.workbooks import Rows
+from merprep.databases.workbooks import CELLS, Page
 from merprep.errors import SheetError
+from merprep.shelf import Rows
 
 _RULES = ("naming rule1", "naming rule2")
 # A row of the table has a participant and an onset; that many of the first rows must look so.
@@ -41,7 +43,7 @@ def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
             mend="give the workbook of the release, with all its sheets",
         )
     notes = () if codes else (f"there is no sheet {_RULES[1]!r}: whole videos cannot be told by their codes",)
-    return replace(sheet, rows=tuple(_joined(row, folders, codes) for row in sheet.rows), notes=notes)
+    return sheet.mended((_joined(row, folders, codes) for row in sheet.rows), notes=notes)
 
 
 def _rule(name: str) -> str | None:
@@ -49,7 +51,7 @@ def _rule(name: str) -> str | None:
     return next((rule for rule in _RULES if rule.replace(" ", "") == plain), None)
 
 
-def _page(pages: Pages, rule: str) -> Rows:
+def _page(pages: Pages, rule: str) -> Page:
     return next((rows for name, rows in pages if _rule(name) == rule), [])
 
 
@@ -61,12 +63,11 @@ def _table(path: Path, tables: Pages, spec: SheetSpec) -> CodingSheet:
             return read_table(path, name, rows, header, spec)
     heads: list[Cell] = [spellings[0] for spellings in spec.columns.values()]
     for name, rows in tables:
-        kept = _without_blank_columns(rows)
-        if _looks_right(kept):
-            sheet = read_table(path, name, [heads, *kept], 0, spec)
+        headed = _without_blank_columns(heads, rows)
+        if _looks_right(headed[1 : 1 + _LOOKED_AT]):
+            sheet = read_table(path, name, headed, 0, spec)
             # The header is ours: Excel's rows are one less.
-            counted = tuple(replace(row, number=row.number - 1) for row in sheet.rows)
-            return replace(sheet, rows=counted, header_row=0)
+            return sheet.mended((replace(row, number=row.number - 1) for row in sheet.rows), header_row=0)
     raise SheetError(
         "No sheet of the workbook has the columns of this database",
         where=str(path),
@@ -76,14 +77,15 @@ def _table(path: Path, tables: Pages, spec: SheetSpec) -> CodingSheet:
     )
 
 
-def _without_blank_columns(rows: Rows) -> Rows:
-    width = max((len(row) for row in rows), default=0)
-    used = [place for place in range(width) if any(cell_text(row[place]) for row in rows if place < len(row))]
-    return [[row[place] if place < len(row) else None for place in used] for row in rows]
+def _without_blank_columns(heads: list[Cell], rows: Page) -> Page:
+    """Return the rows without columns in which nothing stands, below a header."""
+    used = sorted({place for row in rows for place, cell in enumerate(row) if cell_text(cell)})
+    kept = ([row[place] if place < len(row) else None for place in used] for row in rows)
+    return Rows(chain([heads], kept), CELLS)
 
 
-def _looks_right(rows: Rows) -> bool:
-    looked = [row for row in rows[:_LOOKED_AT] if any(cell_text(cell) for cell in row)]
+def _looks_right(rows: Page) -> bool:
+    looked = [row for row in rows if any(cell_text(cell) for cell in row)]
     good = [
         row
         for row in looked
@@ -92,7 +94,7 @@ def _looks_right(rows: Rows) -> bool:
     return bool(looked) and len(good) * 2 > len(looked)
 
 
-def _folders(rows: Rows) -> dict[int, str]:
+def _folders(rows: Page) -> dict[int, str]:
     """Return the folder of each participant: the number behind a cell such as s15."""
     found = {}
     for row in rows:
@@ -105,7 +107,7 @@ def _folders(rows: Rows) -> dict[int, str]:
     return found
 
 
-def _codes(rows: Rows) -> dict[str, str]:
+def _codes(rows: Page) -> dict[str, str]:
     """Return the code of each stimulus as four digits; a copy that made numbers of them has lost the zero."""
     found = {}
     for row in rows:

@@ -31,15 +31,19 @@ def read(path: Path, pages: Pages, spec: SheetSpec) -> CodingSheet:
         Where the table of this camera is missing.
     """
     sheet = read_pages(path, pages, spec)
-    rows = [row for row in sheet.rows if not _is_text(row)]
-    for nth in ("", "2", "3"):
-        rows = [_with_offset(row, nth) for row in rows]
     said = [f"row {row.number} is text, no clip: {_said(row)}" for row in sheet.rows if _is_text(row)]
-    return replace(sheet, rows=tuple(map(_noted, rows)), ignored=(*sheet.ignored, *said))
+    rows = (_noted(_with_offsets(row)) for row in sheet.rows if not _is_text(row))
+    return sheet.mended(rows, ignored=(*sheet.ignored, *said))
 
 
 def _is_text(row: SheetRow) -> bool:
     return frame_number(row.cells.get("onset")) is None and _CLIP.fullmatch(row.text("clip")) is None
+
+
+def _with_offsets(row: SheetRow) -> SheetRow:
+    for nth in ("", "2", "3"):
+        row = _with_offset(row, nth)
+    return row
 
 
 def _with_offset(row: SheetRow, nth: str) -> SheetRow:
