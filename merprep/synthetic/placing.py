@@ -101,5 +101,5 @@ def _words(plan: ClipPlan, description: DatabaseSpec) -> dict[str, str | int]:
 
 
 def _number(description: DatabaseSpec, subject: str) -> int:
-    digits = "".join(letter for letter in description.subject_name(subject) if letter.isdigit())
+    digits = "".join(letter for letter in description.subject_name(subject) if letter.isdecimal())
     return int(digits or 0)

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from merprep.databases import read_database, spec
+from merprep.databases.sheet import CodingSheet, SheetRow
 from merprep.errors import SheetError, UnknownNameError, UsageError
 from merprep.synthetic import write_database
 from merprep.synthetic.databases import WRITERS
+from merprep.synthetic.placing import plans_of_sheet
+from merprep.synthetic.plans import disk
 
 SIZE = (96, 80)
 
@@ -158,3 +161,9 @@ def test_larger_expressions_change_their_pictures_more(tmp_path: Path) -> None:
         )
         changes.append(np.abs(apex - onset).mean())
     assert changes[1] > 1.2 * changes[0]
+
+
+def test_a_subject_with_a_raised_digit_has_no_number(tmp_path: Path) -> None:
+    sheet = CodingSheet(tmp_path, "a", "", 1, {}, (SheetRow(2, {"subject": "p²", "clip": "a", "onset": 1}),))
+    (plan,) = plans_of_sheet(sheet, spec("mmew"), spec("mmew").layouts[0])
+    assert (plan.subject, plan.face) == ("p²", disk("mmew")["people"])
