@@ -206,7 +206,7 @@ def _same_run(path: Path, config: dict[str, Any]) -> None:
 def _run(run: Intended, jobs: int | None, progress: Progress, engine: Engine | None) -> list[FoldResult]:
     plan, kept = run.plan, run.kept()
     pending = [task for task in run.tasks if task[2] not in kept]
-    groups = groups_of(plan, pending, run.clips)
+    groups = groups_of(plan, run.tasks, run.clips, kept)
     count, threads = workers(jobs, run.parameters, plan.device, max(len(groups), 1))
     progress.start(f"train {plan.preset.model}-{plan.preset.name}, folds", len(run.tasks))
     progress.advance(len(run.tasks) - len(pending))
@@ -216,8 +216,9 @@ def _run(run: Intended, jobs: int | None, progress: Progress, engine: Engine | N
         trained = _carried(plan, groups, run.clips, engine)
     for results in trained:
         for result in results:
+            if result.digest not in kept:
+                progress.advance()
             kept[result.digest] = result
-            progress.advance()
     progress.finish()
     return [kept[task[2]] for task in run.tasks]
 

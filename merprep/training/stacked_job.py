@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import torch
@@ -62,24 +62,26 @@ def _can_stack(plan: Plan, recipe: Recipe) -> bool:
         return is_stackable(build_preset(plan.preset, plan.n_classes))
 
 
-def groups_of(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[list[Task]]:
-    """Gather the tasks that one worker does in one go.
+def groups_of(plan: Plan, tasks: Sequence[Task], clips: Clips, kept: Container[str] = ()) -> list[list[Task]]:
+    """Gather the tasks that one worker does in one go, where any of them is not yet done.
 
-    Folds side by side have batches of the same shapes; those of like size stand together.
+    Folds side by side have batches of the same shapes; those of like size stand together. Who stands with whom depends
+    on neither other seeds nor what was interrupted: a group of which some folds are `kept` (by digest) is done whole.
     """
     if plan.stack == 1 or plan.recipe is None:
-        return [[task] for task in tasks]
-    alike: defaultdict[tuple[int, int], list[tuple[int, Task]]] = defaultdict(list)
+        return [[task] for task in tasks if task[2] not in kept]
+    alike: defaultdict[tuple[int, tuple[int, int]], list[tuple[int, Task]]] = defaultdict(list)
     for task in tasks:
         train, _ = sides_of(plan, task[0], task[1], clips)
-        alike[batch_shape(torch.from_numpy(clips.labels[train]), plan.recipe)].append((len(train), task))
+        # Seed after seed, so that a run that is interrupted has whole seeds first.
+        shape = batch_shape(torch.from_numpy(clips.labels[train]), plan.recipe)
+        alike[task[1], shape].append((len(train), task))
     found = []
-    for shape in sorted(alike):
-        ordered = [task for _, task in sorted(alike[shape], key=lambda pair: (pair[1][1], pair[0]))]
+    for kind in sorted(alike):
+        ordered = [task for _, task in sorted(alike[kind], key=lambda pair: pair[0])]
         count = -(-len(ordered) // max(1, plan.stack // plan.recipe.members))
         found += [ordered[len(ordered) * k // count : len(ordered) * (k + 1) // count] for k in range(count)]
-    # Seed after seed, so that a run that is interrupted has whole seeds first.
-    return sorted(found, key=lambda group: group[0][1])
+    return [group for group in found if any(task[2] not in kept for task in group)]
 
 
 def run_folds(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[FoldResult]:
