@@ -118,9 +118,8 @@ def align(
     )
     done = Rows((_plain(clip) for clip in manifest.clips if outcomes[clip.id].state == "done"), CLIP)
     if done:
-        header = AlignedHeader(
-            settings.model_dump(mode="json"), scheme_in_use(settings), {"manifest": digest_of(done)}
-        )  # fmt: skip
+        inputs = {"manifest": digest_of(done)}
+        header = AlignedHeader(settings.model_dump(mode="json"), scheme_in_use(settings), inputs)
         gather(finished_faces(final, todo.kept, parts, todo.digests, "merprep align"), header, done)
         _remark_on(outcomes, final)
     _note_in_manifest(workspace, manifest, outcomes)

@@ -159,15 +159,14 @@ class _Run:
 def _computed(
     run: _Run, todo: _ToDo, kept: Collection[str], parts: Parts, progress: Progress | None
 ) -> Mapping[str, Outcome]:
-    pending = (
-        clip for clip in todo.possible if clip.id not in kept and not parts.has(clip.id, todo.digests[clip.id])
-    )  # fmt: skip
+    digests = todo.digests
+    pending = (clip for clip in todo.possible if clip.id not in kept and not parts.has(clip.id, digests[clip.id]))
     return run_clips(
         "flow" if run.device == "cpu" else f"flow on {device_name(run.device)}",
         todo.possible,
         run.work(pending),
         parts,
-        todo.digests,
+        digests,
         kept=kept,
         jobs=run.jobs if run.device == "cpu" else 1,
         progress=progress,

@@ -14,6 +14,8 @@ from merprep.store.watched import WatchedFile
 
 # What HDF5 may remember of a file's structure; unasked, it takes up to 32 MB, the more the more clips there are.
 _STRUCTURE_CACHE = 1 << 19
+# And of the values of each dataset (8 MB, unasked, since its version 2): a clip is written and read as a whole.
+_VALUES_CACHE = 1 << 20
 
 
 def open_hdf5(path: Path) -> h5py.File:
@@ -22,7 +24,7 @@ def open_hdf5(path: Path) -> h5py.File:
     Nothing outside the file is reached through it (see `merprep.store.watched`).
     """
     check_heaps(path)
-    return _with_small_cache(WatchedFile(path, "r"))
+    return _with_small_cache(WatchedFile(path, "r", rdcc_nbytes=_VALUES_CACHE))
 
 
 @contextmanager
@@ -58,7 +60,8 @@ def new_hdf5(path: Path) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
     """
     with path.open("w+b", buffering=0) as stream:
         guarded = _Guarded(stream)
-        with _with_small_cache(h5py.File(guarded, "w", libver=("v110", "v110"))) as file:
+        options = {"libver": ("v110", "v110"), "rdcc_nbytes": _VALUES_CACHE}
+        with _with_small_cache(h5py.File(guarded, "w", **options)) as file:
             yield file, guarded.check
     guarded.check()
 
