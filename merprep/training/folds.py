@@ -12,11 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from merprep.config import short_hash
 from merprep.errors import TrainingError
 from merprep.evaluation import NamedFold, Roster, Split, Splitter, copy_digests, split_by
 from merprep.store.workspace import safe_name, written_whole
 
 Fold = NamedFold
+
+_SEAL = "seal"
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,11 @@ class FoldResult:
     notes: list[str] = field(default_factory=list)
 
     def save(self, folder: Path) -> None:
-        """Write the result, whole or not at all."""
+        """Write the result, whole or not at all, under a seal by which a flipped bit is noticed."""
+        values = asdict(self)
+        text = json.dumps({**values, _SEAL: _seal(values)}, ensure_ascii=False)
         with written_whole(fold_path(folder, self.fold, self.seed)) as temporary:
-            temporary.write_text(json.dumps(asdict(self), ensure_ascii=False) + "\n", encoding="utf-8")
+            temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def fold_path(folder: Path, fold: str, seed: int) -> Path:
@@ -73,14 +78,20 @@ def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | N
     """Return a finished fold, or None where it is not there, damaged, or made from something else."""
     try:
         values: dict[str, Any] = json.loads(fold_path(folder, fold, seed).read_text(encoding="utf-8"))
-        if values["digest"] != digest or values["fold"] != fold:
+        # Files of earlier versions have no seal.
+        whole = values.pop(_SEAL, None) in (None, _seal(values))
+        if not whole or values["digest"] != digest or values["fold"] != fold:
             return None
         optimistic = values.pop("optimistic")
         honest = Predictions(**values.pop("honest"))
         found = FoldResult(honest=honest, optimistic=Predictions(**optimistic) if optimistic else None, **values)
-    except (OSError, ValueError, KeyError, TypeError):
+        return found if _is_whole(found) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
-    return found if _is_whole(found) else None
+
+
+def _seal(values: dict[str, Any]) -> str:
+    return short_hash(json.dumps({name: value for name, value in values.items() if name != _SEAL}, sort_keys=True), 32)
 
 
 def _is_whole(result: FoldResult) -> bool:

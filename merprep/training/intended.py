@@ -75,8 +75,13 @@ class Intended:
 
     def kept(self) -> dict[str, FoldResult]:
         """Return the finished trainings by their digest, as far as nothing that they depend on has changed."""
-        found = {digest: load_fold(self.plan.folder, fold.name, seed, digest) for fold, seed, digest in self.tasks}
-        return {digest: result for digest, result in found.items() if result is not None}
+        found = {}
+        for fold, seed, digest in self.tasks:
+            result = load_fold(self.plan.folder, fold.name, seed, digest)
+            tested = [self.clips.ids[row] for row in fold.test], self.clips.labels[fold.test].tolist()
+            if result is not None and (result.clips, result.truth) == tested:
+                found[digest] = result
+        return found
 
     def about(self) -> dict[str, Any]:
         """Return what a result says of the run, beside its scores."""

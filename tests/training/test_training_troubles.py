@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +88,36 @@ def test_a_damaged_fold_is_trained_anew(make_features: Maker, tmp_path: Path, da
     path.write_text(changes.get(damage, damage), encoding="utf-8")
     assert _same(train(features, model="majority", run_folder=run), before)
     assert path.read_text(encoding="utf-8").startswith('{"fold"')
+
+
+@pytest.mark.parametrize("unsealed", [False, True])
+def test_a_fold_with_a_flipped_bit_is_trained_anew(make_features: Maker, tmp_path: Path, unsealed: bool) -> None:
+    features, run = make_features(persons=3), tmp_path / "run"
+    before = train(features, model="svm", run_folder=run)
+    path = sorted((run / "folds").iterdir())[0]
+    text = path.read_text(encoding="utf-8")
+    if unsealed:  # as earlier versions wrote them: no seal, but other people's clips and answers are still noticed
+        values = {name: value for name, value in json.loads(text).items() if name != "seal"}
+        text = json.dumps(values)
+    wrong = ('"casme2/s0/c0"', '"casme2/s0/d0"'), ('"truth": [0, 1', '"truth": [1, 1')
+    for old, new in (
+        *wrong,
+        *(
+            ()
+            if unsealed
+            else (('"honest": {"epoch": 0, "probabilities": [[0.', '"honest": {"epoch": 0, "probabilities": [[1.'),)
+        ),
+    ):
+        assert old in text
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        assert _same(train(features, model="svm", run_folder=run), before)
+    rng = np.random.default_rng(0)
+    whole = path.read_bytes()
+    for place in rng.integers(0, len(whole) - 1, 40).tolist():
+        broken = bytearray(whole)
+        broken[place] ^= 1 << int(rng.integers(8))
+        path.write_bytes(broken)
+        assert _same(train(features, model="svm", run_folder=run), before)
 
 
 def test_a_run_file_that_cannot_be_read_is_told_and_how_to_go_on(make_features: Maker, tmp_path: Path) -> None:
