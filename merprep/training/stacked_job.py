@@ -14,7 +14,7 @@ from torch import Tensor
 from merprep.models import build_preset
 from merprep.training.augment import Mirror
 from merprep.training.device import SMALL
-from merprep.training.folds import Fold, FoldResult, member_seeds
+from merprep.training.folds import Fold, FoldResult, load_fold, member_seeds
 from merprep.training.job import Clips, Plan, chosen_epochs, sides_of, threads_set, trouble_told
 from merprep.training.normalising import normalised
 from merprep.training.recipe import Recipe
@@ -101,7 +101,12 @@ def run_folds(plan: Plan, tasks: Sequence[Task], clips: Clips) -> list[FoldResul
         names, truth = [clips.ids[index] for index in fold.test], clips.labels[fold.test].tolist()
         honest, optimistic = chosen_epochs(plan, fold, inner, history, clips)
         result = FoldResult(fold.name, seed, digest, names, truth, honest, optimistic, loss, seconds)
-        result.save(plan.folder)
+        # Of a group that was interrupted, what was finished stays as it is.
+        before = load_fold(plan.folder, fold.name, seed, digest)
+        if before is not None and (before.clips, before.truth) == (names, truth):
+            result = before
+        else:
+            result.save(plan.folder)
         results.append(result)
     return results
 
