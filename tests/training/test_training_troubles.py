@@ -190,8 +190,8 @@ def test_a_class_without_a_training_clip_changes_no_loss_into_nan(make_features:
 def test_no_file_that_a_user_may_be_given_is_unpickled() -> None:
     found = []
     for path in Path(merprep.__file__).parent.rglob("*.py"):
-        if path.parent.name == "databases":
-            continue  # workbooks are read by a child process, and its answer comes back pickled: no file is
+        if path.parts[-2:] == ("engines", "backend.py"):
+            continue  # packs what a run hands to its own workers: no file is (see tests/trust)
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

@@ -16,6 +16,8 @@ from merprep.store import Parts
 PACKAGE = Path(merprep.__file__).parent
 # Modules that build objects by running what a file says, or parse it with tags that do.
 FORBIDDEN = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "yaml", "xml", "lxml"}
+# Packs what a run hands to its own workers, once instead of with every call, as Dask and Ray do themselves; no file.
+TO_WORKERS = PACKAGE / "engines" / "backend.py"
 CALLS = {"eval", "exec", "compile", "__import__"}
 # Where the network is asked for anything: the weights alone.
 NETWORK = {"socket", "requests", "urllib", "http", "ftplib", "pooch"}
@@ -41,7 +43,18 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 def test_no_module_reads_pickles_or_yaml() -> None:
     assert len(SOURCES) > 100
-    assert {str(path): found for path in SOURCES if (found := imports_of(path) & FORBIDDEN)} == {}
+    assert {str(path): found for path in SOURCES if (found := imports_of(path) & FORBIDDEN)} == {
+        str(TO_WORKERS): {"pickle"}
+    }
+
+
+def test_what_is_packed_for_workers_never_touches_a_file() -> None:
+    assert imports_of(TO_WORKERS) <= {
+        "__future__", "abc", "collections", "contextlib", "contextvars", "dataclasses", "joblib", "pickle", "typing",
+        "warnings",
+    }  # fmt: skip
+    named = {node.id for node in nodes_of(TO_WORKERS) if isinstance(node, ast.Name)}
+    assert not named & {"open", "Path"}
 
 
 def test_no_module_runs_text() -> None:
