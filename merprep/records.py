@@ -7,7 +7,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -67,7 +66,7 @@ class FrameSet:
     @property
     def is_video(self) -> bool:
         """Whether the frames are inside one video file."""
-        return bool(self.pattern) and "#" not in PurePosixPath(self.pattern).name
+        return bool(self.pattern) and "#" not in self.pattern.rpartition("/")[2]
 
     @property
     def first(self) -> int:

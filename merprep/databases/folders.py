@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
-from merprep.databases.listing import Listing, Tree, list_folder
+from merprep.databases.listing import Listing, Tree, list_folder, path_in
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.errors import RootNotFoundError
 from merprep.shelf import Codec, Rows
@@ -216,7 +216,7 @@ def _sample(spec: DatabaseSpec, candidate: _Candidate) -> str | None:
         return candidate.clips[0].path.rpartition("/")[2]
     other = None
     for folder in candidate.clips:
-        for name in candidate.tree.list(candidate.root / folder.path).files:
+        for name in candidate.tree.list(path_in(candidate.root, folder.path)).files:
             if Path(name).suffix.lower() not in spec.image.suffixes:
                 continue
             if any(layout.matches_file(name) for layout in spec.layouts):

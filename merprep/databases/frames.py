@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from merprep.databases.folders import ClipFolder
-from merprep.databases.listing import Tree
+from merprep.databases.listing import Tree, path_in
 from merprep.databases.spec import DatabaseSpec, Layout
 from merprep.records import FrameSet
 
@@ -42,7 +42,7 @@ def read_frames(
         above, _, name = path.rpartition("/")
         single, notes = frame_pattern([name], layout)
         return FrameSet(f"{above}/{single.pattern}" if above else single.pattern, single.numbers), notes
-    _, names, left = (tree or Tree(root)).list(root / path)
+    _, names, left = (tree or Tree(root)).list(path_in(root, path))
     images = [name for name in names if _suffix(name) in spec.image.suffixes and not _JUNK.fullmatch(name)]
     numbers, notes = frame_pattern(images, layout)
     if left:

@@ -52,7 +52,7 @@ class Tree:
                         (found.folders if _is_folder(entry) else found.files).append(entry.name)
         except OSError:
             return Listing([], [], [])
-        self.left += [os.path.join(path, name) for name in found.left]  # noqa: PTH118 - thousands of these
+        self.left += [path_in(path, name) for name in found.left]
         for names in found:
             names.sort()
         return found
@@ -69,6 +69,11 @@ class Tree:
         places = sorted({os.path.relpath(path, self.root).replace(os.sep, "/") for path in self.left})
         few = ", ".join(places[:3]) + (", …" if len(places) > 3 else "")
         return f"{len(places)} link{'s lead' if len(places) > 1 else ' leads'} out of the folder, not followed: {few}"
+
+
+def path_in(folder: Path | str, name: str) -> str:
+    """Return the path of what is in a folder; pathlib remembers every name for good, of which there are thousands."""
+    return os.path.join(folder, name)  # noqa: PTH118
 
 
 def list_folder(path: Path | str) -> tuple[list[str], list[str]]:

@@ -8,7 +8,7 @@ from fnmatch import fnmatch, translate
 from itertools import chain
 from pathlib import Path
 
-from merprep.databases.listing import Tree, list_folder
+from merprep.databases.listing import Tree, list_folder, path_in
 from merprep.databases.spec import DatabaseSpec
 from merprep.databases.workbooks import is_lock_file
 from merprep.errors import SheetError
@@ -47,17 +47,20 @@ def is_sheet_of(spec: DatabaseSpec, name: str) -> bool:
     return bool(_fitting(spec, [Path(name)]))
 
 
-def _seen(spec: DatabaseSpec, places: Iterable[Path], tree: Tree) -> list[Path]:
+def _seen(spec: DatabaseSpec, places: Iterable[str], tree: Tree) -> list[Path]:
     """Return the files in some folders that may be tables, without links that lead out of the named one."""
     globs = [*spec.sheet.files, *spec.sheet.not_files] if spec.sheet else []
     globs += ["~$*", *(f"*{suffix}" for suffix in _TABLES)]
     # The frames of a large database are hundreds of thousands of files.
     table = re.compile("|".join(translate(glob.lower()) for glob in globs))
-    listed = (
-        (folder, tree.list(folder).files if folder.is_relative_to(tree.root) else list_folder(folder)[1])
-        for folder in places
-    )
-    return list(dict.fromkeys(folder / name for folder, names in listed for name in names if table.match(name.lower())))
+    top = str(tree.root)
+
+    def files(folder: str) -> list[str]:
+        inside = folder == top or folder.startswith(path_in(top, ""))
+        return tree.list(folder).files if inside else list_folder(folder)[1]
+
+    found = (path_in(folder, name) for folder in places for name in files(folder) if table.match(name.lower()))
+    return [Path(path) for path in dict.fromkeys(found)]
 
 
 def _fitting(spec: DatabaseSpec, paths: list[Path]) -> list[Path]:
@@ -73,26 +76,26 @@ def _is_called(path: Path, glob: str) -> bool:
     return fnmatch(path.name.lower(), glob.lower())
 
 
-def _inside(given: Path, root: Path) -> Iterator[Path]:
+def _inside(given: Path, root: Path) -> Iterator[str]:
     """Yield the folders to look in, some of them twice: they may be as many as there are clips, and none is held."""
     tree = Tree(given)
     above = [folder for folder in root.parents if folder.is_relative_to(given)]
-    yield given
-    yield from _below(tree, given, _DEEPEST)
-    for folder in reversed(above):
+    yield str(given)
+    yield from _below(tree, str(given), _DEEPEST)
+    for folder in map(str, reversed(above)):
         yield folder
         yield from _below(tree, folder, 1)
-    yield root
+    yield str(root)
 
 
-def _places(given: Path, root: Path) -> Iterator[Path]:
-    return chain(_inside(given, root), (root.parent, given.parent))
+def _places(given: Path, root: Path) -> Iterator[str]:
+    return chain(_inside(given, root), map(str, (root.parent, given.parent)))
 
 
-def _below(tree: Tree, folder: Path, depth: int) -> Iterator[Path]:
+def _below(tree: Tree, folder: str, depth: int) -> Iterator[str]:
     if depth == 0:
         return
-    inside = [folder / name for name in tree.list(folder).folders if not name.startswith(".")]
+    inside = [path_in(folder, name) for name in tree.list(folder).folders if not name.startswith(".")]
     yield from inside
     for path in inside:
         yield from _below(tree, path, depth - 1)
