@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from merprep.errors import ConfigError, UnknownNameError
+from merprep.ordinary import text_of
 
+_LARGEST = 1 << 24  # bytes of a table
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -56,8 +58,8 @@ def load_table(room: str, name: str) -> dict[str, Any]:
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file, naming it where it is broken."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(text_of(path, most=_LARGEST))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"The table is not valid TOML: {error}", where=str(path)) from error
     except OSError as error:
         raise ConfigError(f"The table cannot be read: {error.strerror}", where=str(path)) from error

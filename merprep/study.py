@@ -22,6 +22,7 @@ what comes out; `merprep run` does all of it in order.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from functools import cached_property
@@ -32,6 +33,7 @@ from pydantic import Field
 
 from merprep.config import StageConfig
 from merprep.errors import ConfigError
+from merprep.ordinary import text_of
 
 if TYPE_CHECKING:
     from merprep.faces.config import AlignConfig
@@ -139,7 +141,7 @@ class Study:
     @property
     def exists(self) -> bool:
         """Whether the workspace has a file of settings."""
-        return self.path.is_file()
+        return os.path.lexists(self.path)  # a pipe in its place is no file of settings, and told as such
 
     @cached_property
     def tables(self) -> Tables:
@@ -285,10 +287,8 @@ def _rest(error: ConfigError) -> dict[str, str]:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        if path.stat().st_size > _LARGEST:
-            raise ConfigError("The file of settings is too large to be one", where=str(path))
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(text_of(path, most=_LARGEST))
+    except (ValueError, RecursionError) as error:
         mend = "texts stand in quotes, tables in [brackets]; `merprep config init` writes a file to start from"
         raise ConfigError(f"The file of settings is no TOML: {error}", where=str(path), mend=mend) from error
     except OSError as error:

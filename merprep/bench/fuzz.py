@@ -116,6 +116,7 @@ def _judged(told: dict[str, Any], count: FuzzCount) -> str:
         count.read += 1
     else:
         problems.append(f"{told['outcome']}: {told['said']} {told.get('at', '')}".strip())
+        problems[-1] += f" ({told['how']} of {told['file']})" if "how" in told else ""
     if told["cpu"] > MOST_SECONDS:
         problems.append(f"{told['cpu']:.1f} s")
     if told["megabytes"] > MOST_MEGABYTES:

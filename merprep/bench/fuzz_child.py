@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from merprep.bench.fuzz_inputs import Kind, files_of, kinds
-from merprep.bench.mutations import mutated
+from merprep.bench.hostile import spoil
 from merprep.errors import MerprepError
 
 _CHANGING = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"}
@@ -43,8 +43,10 @@ class _Guard:
             if isinstance(flags, int) and flags & _WRITING and isinstance(path, str | bytes):
                 self._check(event, path)
         elif event in _CHANGING:
-            for path in arguments[: 2 if event == "os.rename" else 1]:
-                self._check(event, path)
+            two = event == "os.rename"
+            folders = arguments[2:4] if two else arguments[-1:]
+            for path, at in zip(arguments[: 1 + two], folders, strict=False):
+                self._check(event, _itself(path, at))
         elif event in _OTHER or (event == "subprocess.Popen" and arguments[0] != sys.executable):
             self.seen.append(f"{event} {arguments[:2]!r}"[:300])
 
@@ -57,14 +59,23 @@ class _Guard:
             self.seen.append(f"{event} {real}"[:300])
 
 
+def _itself(path: Any, at: Any) -> Any:
+    """Return the whole name of what is renamed or removed; a link is meant itself, not what it leads to."""
+    if not isinstance(path, str | bytes | os.PathLike):
+        return path
+    name = os.fsdecode(path)
+    if isinstance(at, int) and at >= 0:  # a name in a folder that is open
+        name = os.path.join(os.readlink(f"/proc/self/fd/{at}"), name)  # noqa: PTH118, PTH115 - strings, as audited
+    return os.path.join(os.path.realpath(os.path.dirname(name) or "."), os.path.basename(name))  # noqa: PTH118, PTH119, PTH120
+
+
 def _one(kind: Kind, base: Path, seed: int, guard: _Guard) -> dict[str, Any]:
     rng = random.Random(f"{kind.name}/{seed}")  # noqa: S311 - to be repeated, not to be secret
     with tempfile.TemporaryDirectory(prefix="merprep-fuzz-") as temporary:
         folder = Path(temporary).resolve() / "input"
         shutil.copytree(base, folder)
         path = rng.choice(list(files_of(folder)))
-        content = mutated(path.read_bytes(), rng, text=kind.text)
-        path.write_bytes(content)
+        how = spoil(path, rng, text=kind.text)
         _forget_peak()
         began, spent = time.perf_counter(), _cpu()
         guard.seen, guard.folder = [], str(folder)
@@ -79,6 +90,7 @@ def _one(kind: Kind, base: Path, seed: int, guard: _Guard) -> dict[str, Any]:
             "megabytes": _peak(),
             "outside": guard.seen,
             "file": path.name,
+            "how": how,
         }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from merprep.bench import fuzz_workspaces as study
 from merprep.records import Clip, FrameSet
 from merprep.store.workspace import Workspace
 
@@ -55,6 +56,16 @@ def kinds() -> dict[str, Kind]:
         Kind("shard", _shard, _read_shard, text=True),
         Kind("published maps", _maps, _read_maps, text=True),
         Kind("landmarks", _landmarks, _read_landmarks, text=True),
+        Kind("workspace, reported", study.write_workspace, study.read_as_reported, text=True),
+        Kind("workspace, listed", study.write_workspace, study.read_as_listed, text=True),
+        Kind("workspace, worked on", study.write_workspace, study.read_as_worked_on, text=True),
+        Kind("workspace, exported", study.write_workspace, study.read_as_exported, text=True),
+        Kind("workspace, trained on", study.write_workspace, study.read_as_trained_on, text=True),
+        Kind("workspace, predicted", study.write_workspace, study.read_as_predicted, text=True),
+        Kind("shards, merged", study.write_shards, study.read_shards, text=True),
+        Kind("tables of one's own", study.write_tables, study.read_tables, text=True),
+        Kind("lists and predictions", study.write_lists, study.read_lists, text=True),
+        Kind("labelled faces", study.write_faces, study.read_faces),
     ]
     return {kind.name: kind for kind in found}
 

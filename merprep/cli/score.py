@@ -55,20 +55,13 @@ def score(
             out_file=out_file,
         )
         return
-    import pandas as pd
-
     from merprep import labels
-    from merprep.errors import UsageError
-    from merprep.evaluation import score_table
+    from merprep.evaluation import score_file
 
     declared = [name.strip() for name in classes.split(",")] if classes else None
     if scheme is not None:
         declared = list(labels.scheme(scheme).classes)
-    try:
-        table = pd.read_csv(predictions, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"The predictions cannot be read: {error}", where=str(predictions)) from error
-    found = score_table(table.rename(columns=str.strip), declared)
+    found = score_file(predictions, declared)
     parts = {"all": found["full"], **found["databases"]}
     rows = [
         [name, s["n"], *(f"{s[score]:.3f}" for score in ("uf1", "uar", "accuracy")), _span(s)]

@@ -11,6 +11,7 @@ from merprep.errors import ImageError, UsageError
 from merprep.media.files import read_whole
 from merprep.media.pictures import decoded
 from merprep.media.videos import open_video
+from merprep.ordinary import sha256_of
 from merprep.records import Clip, FrameSet
 
 Verify = Literal["none", "exists", "decode", "hash"]
@@ -89,8 +90,7 @@ def check_frames(root: Path, clip: Clip, level: Verify) -> FrameCheck:
 def hash_file(path: Path) -> tuple[str, str]:
     """Return what is wrong with a file, if anything, and the SHA-256 of its bytes."""
     try:
-        with path.open("rb") as stream:
-            return "", hashlib.file_digest(stream, "sha256").hexdigest()
+        return "", sha256_of(path)
     except OSError as error:
         return f"unreadable file ({error.strerror or error})", ""
 

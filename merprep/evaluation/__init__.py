@@ -28,7 +28,7 @@ from merprep.evaluation.resampling import Intervals, bootstrap, person_counts, s
 from merprep.evaluation.scaling import Scaler
 from merprep.evaluation.scores import Score, Scores, over_seeds
 from merprep.evaluation.splitters import Fold, LeaveOneSubjectOut, Splitter, SubjectKFold
-from merprep.evaluation.tables import averaged, score_table, scores_of
+from merprep.evaluation.tables import averaged, score_file, score_table, scores_of
 from merprep.evaluation.units import CROSS_DATABASE_UNITS, UnitScores, unit_matrix, unit_scores, unit_scores_by
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "published_table",
     "published_tables",
     "recall_per_class",
+    "score_file",
     "score_table",
     "scores_of",
     "scores_of_counts",

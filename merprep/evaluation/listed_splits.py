@@ -15,9 +15,11 @@ from numpy.typing import ArrayLike
 from merprep.errors import UsageError
 from merprep.evaluation.guard import check_split
 from merprep.evaluation.splitters import Fold
+from merprep.ordinary import lines_of, open_text
 from merprep.records import person_of
 
 TRAIN = "train"
+_LONGEST = 1 << 16
 _UNUSED = ("", "-", "unused")
 
 
@@ -239,11 +241,12 @@ def clip_key(database: str, subject: str, clip: str) -> tuple[str, str, str]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with open_text(path, encoding="utf-8-sig", newline="") as file:
             rows = [
-                {str(k).strip().casefold(): (v or "").strip() for k, v in row.items()} for row in csv.DictReader(file)
+                {name.strip().casefold(): (cell or "").strip() for name, cell in row.items() if isinstance(name, str)}
+                for row in csv.DictReader(lines_of(file, _LONGEST))
             ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise UsageError(f"The list of folds cannot be read: {error}", where=str(path)) from error
     if not rows:
         raise UsageError("The list of folds is empty", where=str(path))

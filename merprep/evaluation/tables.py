@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +11,25 @@ import numpy as np
 from merprep.errors import UsageError
 from merprep.evaluation.resampling import bootstrap
 from merprep.evaluation.scores import Scores, over_seeds
+from merprep.tables import read_table
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def score_file(path: str | Path, classes: Sequence[str] | None = None) -> dict[str, Any]:
+    """Score a table of predictions out of a CSV file, see `score_table`.
+
+    Raises
+    ------
+    UsageError
+        Where it cannot be read, or as `score_table` does.
+    """
+    try:
+        table = read_table(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The predictions cannot be read: {error}", where=str(path)) from error
+    return score_table(table.rename(columns=str.strip), classes)
 
 
 def score_table(table: pd.DataFrame, classes: Sequence[str] | None = None) -> dict[str, Any]:
@@ -123,6 +140,8 @@ def _check_rows(table: pd.DataFrame) -> None:
 
 
 def _check_seeds(table: pd.DataFrame) -> None:
+    import pandas as pd
+
     twice = table[table.duplicated(["seed", "id"])]
     if len(twice):
         raise UsageError(
@@ -130,8 +149,10 @@ def _check_seeds(table: pd.DataFrame) -> None:
             found=", ".join(twice["id"].unique()[:5]),
             mend="list every clip once a seed: each clip is tested in one fold",
         )
-    answers = table.groupby("id")["truth"].nunique()
-    if (answers > 1).any():
-        raise UsageError("A clip's truth differs between seeds", found=", ".join(answers.index[answers > 1][:5]))
-    if table.groupby("id")["seed"].nunique().nunique() > 1:
+    for column in ("truth", "person", "database"):
+        answers = table.groupby("id")[column].nunique() if column in table else pd.Series(dtype="int64")
+        if (answers > 1).any():
+            differing = ", ".join(answers.index[answers > 1][:5])
+            raise UsageError(f"A clip's {column} differs between seeds", found=differing)
+    if (table.groupby("seed")["id"].nunique() != table["id"].nunique()).any():
         raise UsageError("Every seed must predict every clip", expected=f"{table['id'].nunique()} clips in each seed")

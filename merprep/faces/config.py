@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from merprep.config import StageConfig
+from merprep.ordinary import sha256_of
 
 
 class AlignConfig(StageConfig):
@@ -74,5 +74,5 @@ class AlignConfig(StageConfig):
         # A file that is gone keeps the digest it had: configurations are also read back from finished files.
         path = Path(str(values.get("landmarks") or "")) if isinstance(values, dict) else Path()
         if path.is_file():
-            return {**values, "landmarks_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            return {**values, "landmarks_sha256": sha256_of(path)}
         return values

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,8 +10,11 @@ from typing import Any
 
 import pandas as pd
 
+from merprep.ordinary import json_of
 from merprep.store import Workspace
+from merprep.store.checked import Loose, RunAbout, RunScores, UnitScores, checked
 from merprep.store.turns import turn_of
+from merprep.tables import read_table
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,12 @@ class Run:
         """One row a clip and seed; empty where the file is missing or damaged."""
         path = self.folder / "predictions.csv"
         try:
-            table = pd.read_csv(path, dtype=dict.fromkeys(("id", "person", "database", "fold"), "str"))
-        except (OSError, ValueError):
+            table = read_table(path, dtype=str, keep_default_na=False)
+            chances = {name: pd.to_numeric(table[name]) for name in table.columns if name.startswith("probability_")}
+            table = table.assign(**chances, seed=table.get("seed", pd.Series("0", table.index)).astype("int64"))
+        except (OSError, ValueError, OverflowError):
             return pd.DataFrame()
-        return table if {"id", "person", "truth", "prediction"} <= set(table.columns) else pd.DataFrame()
+        return table if {"id", "person", "database", "truth", "prediction"} <= set(table.columns) else pd.DataFrame()
 
 
 @dataclass(frozen=True)
@@ -143,27 +147,23 @@ def read_runs(workspace: Workspace) -> Runs:
     folders.sort(key=turn_of, reverse=True)
     whole, units, unfinished = [], [], []
     for folder in folders:
-        scores, of_units = _read(folder / "scores.json"), _read(folder / "units.json")
-        if _is_whole(_mapping(scores.get("full"))):
-            whole.append(Run(folder, scores, _read(folder / "run.json")))
-        elif isinstance(_mapping(of_units.get("full")).get("mean_f1"), int | float):
+        scores = _read(folder / "scores.json", RunScores)
+        of_units = {} if scores else _read(folder / "units.json", UnitScores)
+        if isinstance(_mapping(scores.get("full")).get("confusion"), list):
+            whole.append(Run(folder, scores, _read(folder / "run.json", RunAbout)))
+        elif of_units:
             units.append(UnitRun(folder.name, of_units))
         else:
             unfinished.append(folder.name)
     return Runs(tuple(whole), tuple(units), tuple(unfinished))
 
 
-def _is_whole(full: Mapping[str, Any]) -> bool:
-    numbers = all(isinstance(full.get(name), int | float) for name in ("uf1", "uar", "accuracy", "n"))
-    return numbers and isinstance(full.get("confusion"), list)
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, kind: type[Loose]) -> dict[str, Any]:
+    """Return what a file holds; empty where it is not there, damaged, or not of its kind."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return checked(json_of(path), kind)
+    except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}
 
 
 def _mapping(value: object) -> dict[str, Any]:

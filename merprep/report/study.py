@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from merprep.ordinary import json_of
 from merprep.records import Clip
 from merprep.report.runs import Run, UnitRun, read_runs
 from merprep.store import Manifest, Workspace, open_features, read_manifest_or_empty
 from merprep.store.accounts import Entry, read_journal
+from merprep.store.checked import Ingested, checked
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,6 @@ def _aligned_of(workspace: Workspace, features: Path | None) -> Path | None:
 
 def _ingest_report(workspace: Workspace, database: str) -> dict[str, Any]:
     try:
-        values = json.loads((workspace.reports / f"ingest-{database}.json").read_text(encoding="utf-8"))
+        return checked(json_of(workspace.reports / f"ingest-{database}.json"), Ingested)
     except (OSError, ValueError):
         return {}
-    return values if isinstance(values, dict) else {}

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from merprep.canonical import canonical_json, joined, short_hash_of
@@ -31,6 +30,7 @@ from merprep.store import ClipFeatures, FeatureHeader, Workspace, write_features
 from merprep.store.accounts import keep_account
 from merprep.store.manifest import sort_key
 from merprep.store.provenance import sha256_of
+from merprep.tables import read_table, walk_table
 
 MAPS_FOLDER = "STSNet_whole_norm_u_v_os"
 CSV_NAME = "combined_3_class2_for_optical_flow.csv"
@@ -192,17 +192,16 @@ def _read_list(path: Path) -> Iterator[tuple[str, ...]]:
         )
     try:
         # As text: 006 is a subject's name, not the number 6.
-        with pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", chunksize=_AT_ONCE) as tables:
-            for table in tables:
-                text = table[list(_COLUMNS)].fillna("").apply(lambda column: column.str.strip())
-                yield from text.itertuples(index=False, name=None)
+        for table in walk_table(path, _AT_ONCE, dtype=str, keep_default_na=False, encoding="utf-8-sig"):
+            text = table[list(_COLUMNS)].fillna("").apply(lambda column: column.str.strip())
+            yield from text.itertuples(index=False, name=None)
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 
 
 def _columns(path: Path) -> list[str]:
     try:
-        return [str(name) for name in pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns]
+        return [str(name) for name in read_table(path, nrows=0, encoding="utf-8-sig").columns]
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
 

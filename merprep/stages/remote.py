@@ -22,6 +22,7 @@ from uuid import uuid4
 
 from merprep.config import short_hash
 from merprep.errors import MerprepError, StoreError
+from merprep.ordinary import text_of
 from merprep.records import CLIP, Clip, Outcome
 from merprep.shelf import Codec, Rows
 from merprep.store.parts import Parts
@@ -159,7 +160,7 @@ def _name(clip: Clip) -> str:
 
 def _words(mark: Path) -> str:
     try:
-        return mark.read_text(encoding="utf-8") or "unknown"
+        return text_of(mark) or "unknown"
     except OSError:
         return "unknown"
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from merprep.errors import StoreError, UsageError
+from merprep.ordinary import json_of
 from merprep.records import StageReport
 from merprep.stages.align import align
 from merprep.stages.flow import NothingComputedError, flow
@@ -209,7 +210,7 @@ def read_record(folder: Path) -> ShardRecord:
     """
     path = folder / RECORD
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_of(path)
         checked_version(values["schema_version"], SCHEMA_VERSION, what="The shard", where=path)
         names = tuple(str(name) for name in values["finished"])
         record = ShardRecord(folder, Shard(int(values["index"]), int(values["count"])), str(values["clips"]), names)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -206,7 +206,7 @@ class _Known:
 
     root: Path
     clips: Sequence[Clip]
-    hashes: dict[str, str]
+    hashes: Mapping[str, str]
     # Whether clips are cut out of recordings, whose other frames are none of the manifest's business.
     shared: bool
     description: DatabaseSpec | None
@@ -277,7 +277,7 @@ def _look_at(clip: Clip, known: _Known) -> ClipFiles:
     for path in paths:
         try:
             size = (known.root / path).stat().st_size
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a name with a null character
             missing.append(path)
             continue
         problem, digest = hash_file(known.root / path) if path in known.hashes else ("" if size else "empty file", "")

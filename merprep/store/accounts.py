@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from merprep.ordinary import open_text
 from merprep.records import StageReport, State
 from merprep.store.whole import append_line
 from merprep.store.workspace import Workspace, safe_name, written_whole
@@ -98,7 +99,7 @@ def read_journal(workspace: Workspace) -> tuple[Entry, ...]:
     if not path.is_file():
         return ()
     entries = []
-    with path.open(encoding="utf-8", errors="replace") as stream:
+    with open_text(path, errors="replace") as stream:
         while line := stream.readline(_LONGEST_LINE):
             try:
                 entries.append(_entry(json.loads(line)))

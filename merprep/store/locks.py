@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merprep.errors import StoreError
+from merprep.ordinary import json_of
 from merprep.store.whole import is_alive
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def holder_of(folder: str | Path) -> Holder | None:
     True
     """
     try:
-        values = json.loads((Path(folder) / LOCK_NAME).read_text(encoding="utf-8"))
+        values = json_of(Path(folder) / LOCK_NAME)
         return Holder(str(values["what"]), int(values["process"]), str(values["host"]), float(values["since"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return _lessee(Path(folder))  # Windows lets nobody read a locked file

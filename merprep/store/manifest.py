@@ -18,9 +18,11 @@ import pandas as pd
 
 from merprep.canonical import joined, short_hash_of
 from merprep.errors import StoreError, UsageError
+from merprep.ordinary import json_of, lines_of, open_text
 from merprep.plain import for_spreadsheet, from_spreadsheet
 from merprep.records import CLIP, Clip, FrameSet, Repeats
 from merprep.shelf import Chosen, Rows, in_order
+from merprep.store.checked import Sidecar, checked
 from merprep.store.provenance import versions
 from merprep.store.schema import checked_version
 from merprep.store.workspace import Workspace, written_whole
@@ -43,6 +45,7 @@ _TEXTS = tuple(name for name in COLUMNS if name not in ("id", "frames", "frame_n
 _LIST_SEPARATOR = "; "
 _END, _NUMBER, _WORD = b"\0\0", b"\1", b"\2"
 _LONGEST_CELL = 1 << 24
+_LARGEST_NUMBER = 1 << 53
 _AT_ONCE = 1000  # names that a mistyped one is compared with
 
 
@@ -288,7 +291,7 @@ def read_manifest(workspace: Workspace) -> Manifest:
             mend="run `merprep ingest DATABASE ROOT` first, or point --workspace to where you did",
         )
     sidecar = _read_sidecar(workspace)
-    older = int(sidecar["schema_version"]) < SCHEMA_VERSION
+    older = int(sidecar["schema_version"] or 0) < SCHEMA_VERSION
     rows = _rows(workspace.manifest_path, older=older)
     clips = (_clip_of(row, line, workspace.manifest_path) for line, row in rows)
     return Manifest(cast("Sequence[Clip]", clips), sidecar.get("sources", {}))
@@ -299,12 +302,12 @@ def _rows(path: Path, *, older: bool) -> Iterator[tuple[int, dict[str, str]]]:
     before = csv.field_size_limit(_LONGEST_CELL)
     line = 1
     try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            reader = csv.DictReader(stream)
+        with open_text(path, newline="") as stream:
+            reader = csv.DictReader(lines_of(stream, _LONGEST_CELL))
             _check_columns(reader.fieldnames or [], path, _ADDED if older else {})
             for line, row in enumerate(reader, start=2):
                 yield line, {**_ADDED, **row} if older else row
-    except (csv.Error, OSError, UnicodeDecodeError) as error:
+    except (csv.Error, OSError, ValueError) as error:
         raise StoreError(
             f"The manifest cannot be read: {error}",
             where=f"{path}, line {line}",
@@ -359,17 +362,18 @@ def write_manifest(workspace: Workspace, manifest: Manifest) -> None:
 
 
 def _read_sidecar(workspace: Workspace) -> dict[str, Any]:
+    path = workspace.sidecar_path
     try:
-        sidecar = json.loads(workspace.sidecar_path.read_text(encoding="utf-8"))
-        found = sidecar["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        sidecar = json_of(path)
+        checked_version(sidecar["schema_version"], SCHEMA_VERSION, what="The manifest", where=path)
+        return checked(sidecar, Sidecar)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(
             "The manifest's sidecar is missing or damaged",
-            where=str(workspace.sidecar_path),
+            where=str(path),
+            found=str(error),
             mend="restore it, or run `merprep ingest` again",
         ) from error
-    checked_version(found, SCHEMA_VERSION, what="The manifest", where=workspace.sidecar_path)
-    return cast("dict[str, Any]", sidecar)
 
 
 def _row_of(clip: Clip) -> dict[str, Any]:
@@ -393,7 +397,7 @@ def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
         values: dict[str, Any] = {name: row[name] for name in _TEXTS}
         values["frames"] = FrameSet.parse(_below_root(row["frames"]), row["frame_numbers"])
         for name in _INTEGERS:
-            values[name] = int(row[name]) if row[name] else None
+            values[name] = _frame_number(row[name]) if row[name] else None
         values["fps"] = float(row["fps"]) if row["fps"] else None
         for name in _LISTS:
             values[name] = tuple(part for part in row[name].split(_LIST_SEPARATOR) if part)
@@ -404,6 +408,13 @@ def _clip_of(row: dict[str, str], line: int, path: Path) -> Clip:
             where=f"{path}, line {line}",
             mend="restore the file, or run `merprep ingest` again",
         ) from error
+
+
+def _frame_number(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < _LARGEST_NUMBER:
+        raise ValueError(f"{text[:40]} is no frame's number")
+    return number
 
 
 def _below_root(pattern: str) -> str:

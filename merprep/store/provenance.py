@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+
+from merprep.ordinary import sha256_of
+
+__all__ = ["PACKAGES", "sha256_of", "versions"]
 
 # The packages whose version can change a number in a file.
 PACKAGES = ("merprep", "numpy", "pandas", "opencv-contrib-python", "numba", "torch", "h5py", "face-alignment")
@@ -26,12 +28,3 @@ def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as hexadecimal digits."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

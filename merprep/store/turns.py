@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+
+from merprep.ordinary import json_of
 
 TURN = "turn"
 _FILES = ("scores.json", "units.json")
@@ -36,7 +37,7 @@ def turn_of(run: Path) -> int:
 
 def _written(path: Path) -> int:
     try:
-        turn = json.loads(path.read_text(encoding="utf-8"))[TURN] if path.is_file() else 0
+        turn = json_of(path)[TURN] if path.is_file() else 0
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return 0
     return turn if isinstance(turn, int) and 0 < turn < _MOST else 0

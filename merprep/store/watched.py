@@ -103,7 +103,8 @@ def _check_dataset(data: h5py.Dataset) -> None:
     if plan.get_layout() == h5py.h5d.VIRTUAL:
         raise _refused(data, "it is put together from other datasets")
     declared = math.prod(data.shape or ()) * data.dtype.itemsize
-    held = h5py.h5i.get_file_id(data.id).get_filesize()  # what the dataset itself holds would take a walk over all its chunks
+    # What the dataset itself holds would take a walk over all its chunks.
+    held = h5py.h5i.get_file_id(data.id).get_filesize()
     filters = {plan.get_filter(place)[0] for place in range(plan.get_nfilters())}
     if declared > held * (_MOST_GAIN if filters - _SAME_SIZE else 1):
         raise _refused(data, f"it declares {declared:,} bytes, and the whole file has {held:,}")

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from merprep.config import short_hash
 from merprep.errors import TrainingError
 from merprep.evaluation import NamedFold, Roster, Split, Splitter, copy_digests, split_by
+from merprep.ordinary import json_of
 from merprep.store.workspace import safe_name, written_whole
 
 Fold = NamedFold
@@ -77,7 +78,7 @@ def fold_path(folder: Path, fold: str, seed: int) -> Path:
 def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | None:
     """Return a finished fold, or None where it is not there, damaged, or made from something else."""
     try:
-        values: dict[str, Any] = json.loads(fold_path(folder, fold, seed).read_text(encoding="utf-8"))
+        values: dict[str, Any] = json_of(fold_path(folder, fold, seed))
         # Files of earlier versions have no seal.
         whole = values.pop(_SEAL, None) in (None, _seal(values))
         if not whole or values["digest"] != digest or values["fold"] != fold:
@@ -86,7 +87,7 @@ def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | N
         honest = Predictions(**values.pop("honest"))
         found = FoldResult(honest=honest, optimistic=Predictions(**optimistic) if optimistic else None, **values)
         return found if _is_whole(found) else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return None
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from merprep.errors import TrainingError
 from merprep.models.presets import Preset
+from merprep.ordinary import json_of
 from merprep.progress import Progress, Silent
 from merprep.store.locks import writing
 from merprep.store.orphans import end_with_parent
@@ -183,7 +184,7 @@ def _claim(run: Intended) -> None:
 
 def _same_run(path: Path, config: dict[str, Any]) -> None:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_of(path)
         checked_version(values.get("schema_version"), SCHEMA_VERSION, what="The run", where=path)
         before = dict(values["config"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

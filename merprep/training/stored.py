@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,14 @@ from typing import Any
 import pandas as pd
 
 from merprep.errors import TrainingError
+from merprep.ordinary import json_of
+from merprep.store.checked import RunScores, checked
 from merprep.store.schema import checked_version
+from merprep.tables import read_table
 
 SCHEMA_VERSION = 1
 
+_TEXTS = ("id", "person", "database", "truth", "prediction", "optimistic")
 _NEEDED = ("id", "person", "database", "seed", "truth", "prediction")
 
 
@@ -48,12 +51,14 @@ def read_run(folder: str | Path) -> StoredRun:
     scores = _scores(place / "scores.json")
     path = place / "predictions.csv"
     try:
-        table = pd.read_csv(path, dtype={"optimistic": str}, keep_default_na=False)
-    except (OSError, ValueError) as error:
+        table = read_table(path, dtype=dict.fromkeys(_TEXTS, str), keep_default_na=False)
+    except (OSError, ValueError, OverflowError) as error:
         raise _damaged(path, str(error)) from error
     missing = [name for name in _NEEDED if name not in table.columns]
     if missing or table.empty:
         raise _damaged(path, "no column " + ", ".join(missing) if missing else "no row")
+    if table["seed"].dtype.kind != "i":
+        raise _damaged(path, "a seed that is no number")
     unknown = sorted({*table["truth"], *table["prediction"]} - set(scores["classes"]))
     if unknown:
         raise _damaged(path, "classes that the run does not have: " + ", ".join(map(str, unknown[:5])))
@@ -62,10 +67,10 @@ def read_run(folder: str | Path) -> StoredRun:
 
 def _scores(path: Path) -> dict[str, Any]:
     try:
-        scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        scores: dict[str, Any] = json_of(path)
         checked_version(scores.get("schema_version"), SCHEMA_VERSION, what="The run", where=path)
         if all(name in scores for name in ("model", "preset", "classes", "protocol", "selection", "full")):
-            return scores
+            return checked(scores, RunScores)
     except FileNotFoundError:
         raise TrainingError(
             "There is no finished run here",

@@ -8,8 +8,9 @@ import zipfile
 from pathlib import Path
 
 from merprep.errors import WeightsError
+from merprep.ordinary import bytes_of, sha256_of
 from merprep.progress import Progress, Silent
-from merprep.weights.sources import inner_file, read_source
+from merprep.weights.sources import LARGEST, inner_file, read_source
 from merprep.weights.table import Entry, Weights, entry, names
 
 OWN_FOLDER = "MERPREP_WEIGHTS"  # a folder with files that were placed by hand
@@ -104,7 +105,10 @@ def add(path: Path, *, folder: Path | None = None) -> Path:
     path = Path(path)
     if not path.is_file():
         raise WeightsError("The file does not exist", where=str(path), mend="check the name")
-    content = path.read_bytes()
+    try:
+        content = bytes_of(path, most=LARGEST)
+    except OSError as error:
+        raise WeightsError(f"The file cannot be read: {error.strerror or error}", where=str(path)) from error
     for name in names():
         weights = entry(name)
         found = _published_in(content, weights)
@@ -146,8 +150,7 @@ def _in_torch_hub(weights: Entry) -> Path | None:
 
 def _damage(path: Path, weights: Entry) -> str:
     """Say how a file differs from the published one; empty where it does not."""
-    with path.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = sha256_of(path)
     return "" if found == weights.sha256 else f"{path.stat().st_size} bytes with SHA-256 {found}"
 
 

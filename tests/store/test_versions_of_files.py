@@ -101,7 +101,7 @@ def test_an_older_manifest_opens_without_the_columns_that_came_later(workspace: 
 
 def test_a_newer_run_is_refused_and_an_older_one_opens(tmp_path: Path) -> None:
     scores = {"model": "svm", "preset": "published", "classes": ["a", "b"], "protocol": "loso",
-              "selection": "last", "full": {}}  # fmt: skip
+              "selection": "last", "full": {"uf1": 0.5, "uar": 0.5, "accuracy": 0.5, "n": 1}}  # fmt: skip
     path = tmp_path / "scores.json"
     (tmp_path / "predictions.csv").write_text("id,person,database,seed,truth,prediction\nx,y,z,0,a,b\n")
     path.write_text(json.dumps(scores), encoding="utf-8")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from merprep.errors import FaceError, UsageError
 from merprep.faces.backends.base import DetectedFace, FaceBox, Image
 from merprep.shelf import Codec, Shelf
+from merprep.tables import walk_table
 
 SCHEME = ""  # that of the file
 _SCHEMES = {5: "five", 68: "ibug68", 478: "mesh478"}
@@ -116,13 +117,12 @@ def _tables(path: Path) -> Iterator[pd.DataFrame]:
     rows = 0
     table = pd.DataFrame()
     try:
-        with pd.read_csv(path, dtype={"clip": str, " clip": str}, encoding="utf-8-sig", chunksize=_AT_ONCE) as tables:
-            for table in tables:
-                table.columns = [str(name).strip() for name in table.columns]
-                if "clip" not in table or table.empty:
-                    break
-                rows += len(table)
-                yield table
+        for table in walk_table(path, _AT_ONCE, dtype={"clip": str, " clip": str}, encoding="utf-8-sig"):
+            table.columns = [str(name).strip() for name in table.columns]
+            if "clip" not in table or table.empty:
+                break
+            rows += len(table)
+            yield table
     except (OSError, ValueError) as error:
         raise UsageError(f"The file of landmarks cannot be read: {error}", where=str(path)) from error
     if not rows:
@@ -147,7 +147,7 @@ def _scores(table: pd.DataFrame, path: Path) -> NDArray[np.float64]:
 def _numbers(cells: pd.DataFrame | pd.Series[Any], path: Path) -> NDArray[np.float64]:
     try:
         return cells.to_numpy(np.float64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise UsageError(f"A landmark is no number: {error}", where=str(path)) from error
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from merprep.ordinary import json_of
 from merprep.report.blocks import Block, Cell, Code, Details, Figure, Figures, Missing, Section, Table, Text, Value
 from merprep.report.charts import histogram
 from merprep.report.gallery import ON_FACE, face_figure, marks_of
@@ -96,7 +97,7 @@ def _not_aligned(study: Study, aligned: set[str]) -> list[Block]:
 def account(path: Path) -> dict[str, str]:
     """Return why a stage did not do a clip, by clip id, from its last account."""
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json_of(path)
         return {**values["skipped"], **values["failed"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}

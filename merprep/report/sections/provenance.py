@@ -82,7 +82,7 @@ def _files(study: Study) -> Table:
 def _paths(study: Study) -> Iterator[Path]:
     workspace = study.workspace
     yield from (path for path in (workspace.manifest_path, workspace.sidecar_path) if path.is_file())
-    yield from sorted((workspace.folder / "aligned").glob("*.h5"))
+    yield from sorted(workspace.aligned_files())
     yield from sorted(workspace.feature_files())
     for run in study.runs:
         yield from (run.folder / name for name in ("run.json", "predictions.csv") if (run.folder / name).is_file())
