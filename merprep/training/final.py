@@ -6,7 +6,6 @@ each time: that takes seconds, and a support vector machine has no other format 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -100,35 +99,17 @@ def _tensors(plan: Plan, clips: Clips, everybody: NDArray[np.int64], seed: int) 
     if plan.recipe is None:
         kept = {"images": np.ascontiguousarray(clips.images), "labels": np.ascontiguousarray(clips.labels)}
         return {name: torch.from_numpy(values) for name, values in kept.items()}
-    states: list[dict[str, Any]] = []
+    found: dict[str, Any] = {}
     for member in range(plan.recipe.members):
         number = seed if member == 0 else seed_of(seed, f"everybody/member {member}")
-        trained = train_network(plan, plan.recipe, clips, everybody, number, keep=True)
-        states += trained.kept or [trained.network.state_dict()]
-    found = {f"{prefix_of(at)}{name}": tensor for at, state in enumerate(states) for name, tensor in state.items()}
+        network = train_network(plan, plan.recipe, clips, everybody, number).network
+        found |= {f"{prefix_of(member)}{name}": tensor for name, tensor in network.state_dict().items()}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
 
 
-def count_of(tensors: Iterable[str]) -> int:
-    """Return how many sets of weights a final network has: as many for each member as epochs are averaged.
-
-    Examples
-    --------
-    >>> count_of(["head.bias", "member 1/head.bias"])
-    2
-    """
-    return 1 + len({name.partition("/")[0] for name in tensors if "/" in name})
-
-
-def _check_count(found: int, recipe: Recipe) -> None:
-    # Fewer for each member where the network was trained for fewer epochs than are averaged.
-    if found % recipe.members or found > recipe.members * recipe.averaged_epochs:
-        raise ValueError(f"{found} sets of weights are not those of {recipe.members} networks")
-
-
-def prefix_of(place: int) -> str:
+def prefix_of(member: int) -> str:
     """Return what stands before the names of a network's tensors, of several that are averaged; the first has none."""
-    return f"member {place}/" if place else ""
+    return f"member {member}/" if member else ""
 
 
 def origin_of(features: str | Path, preset: Preset) -> dict[str, Any]:
@@ -170,7 +151,7 @@ def _model(about: dict[str, Any], tensors: dict[str, Any], path: Path) -> FinalM
     fitted = about.get("normaliser")
     chosen = Preset.read(about["preset"], where=str(path))
     if chosen.kind == "network":
-        _check_count(count_of(tensors), Recipe.read(chosen.recipe, where=str(path)))
+        Recipe.read(chosen.recipe, where=str(path))
     elif not {"images", "labels"} <= set(tensors):
         raise ValueError("it lacks what the baseline was fitted on")
     classes, scheme = list(about["classes"]), about.get("scheme", "")

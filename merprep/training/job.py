@@ -28,7 +28,7 @@ from merprep.training.recipe import Recipe
 from merprep.training.replay import capture_notes, recorder_of
 from merprep.training.selection import Selection, inner_epoch, oracle_epoch
 from merprep.training.stacked import dropout_generator, with_own_dropout
-from merprep.training.watching import Keeper, Watcher
+from merprep.training.watching import Watcher
 
 if TYPE_CHECKING:
     from merprep.training.pretraining import FirstStage
@@ -172,8 +172,6 @@ def chosen_epochs(
     history : (E, N + M, classes) float32
         Probabilities of the N test clips and of these, after every epoch.
     """
-    if plan.recipe is not None:
-        history = mean_of_last(history, plan.recipe.averaged_epochs)
     tested = history[:, : len(fold.test)]
     honest = len(history) - 1
     if plan.selection == "inner":
@@ -184,30 +182,12 @@ def chosen_epochs(
     return honestly, best
 
 
-def mean_of_last(history: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """Return, for each epoch, the mean over it and the epochs before it, `count` in all where there are as many.
-
-    Parameters
-    ----------
-    history : (E, ...) float32
-
-    Examples
-    --------
-    >>> mean_of_last(np.array([1, 3, 5], np.float32), 2).tolist()
-    [1.0, 2.0, 4.0]
-    """
-    if count == 1:
-        return history
-    return np.stack([history[max(0, last - count) : last].mean(axis=0) for last in range(1, len(history) + 1)])
-
-
 @dataclass(frozen=True)
 class Trained:
     """A network, the mean loss of its last epoch, what it said of the watched clips after every epoch, and notes.
 
     `history` is (E, N, classes) float32, and `ends` says when each epoch had ended (`time.perf_counter`); both are
-    without epochs where nothing was watched. `kept` are the weights at the end of the epochs that are averaged, on the
-    CPU; none where that is the last one alone, which `network` has.
+    without epochs where nothing was watched.
     """
 
     network: nn.Module
@@ -215,7 +195,6 @@ class Trained:
     history: NDArray[np.float32]
     notes: list[str]
     ends: list[float] = field(default_factory=list)
-    kept: list[dict[str, torch.Tensor]] = field(default_factory=list)
 
 
 def train_network(
@@ -225,8 +204,6 @@ def train_network(
     train: NDArray[np.int64],
     seed: int,
     watched: torch.Tensor | None = None,
-    *,
-    keep: bool = False,
 ) -> Trained:
     """Build a network and train it on the chosen clips; the caller's random state is left as it was.
 
@@ -236,8 +213,6 @@ def train_network(
         Places of the clips that are trained on.
     watched : (N, ...), optional
         Inputs that are looked at after every epoch, on the plan's device.
-    keep : bool
-        Also return the weights of the epochs that are averaged.
     """
     cuda = [torch.device(plan.device)] if plan.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
@@ -254,13 +229,6 @@ def train_network(
         watcher = None
         if watched is not None:
             watcher = Watcher(watched, seen_at_once(plan.preset.input), plan.precision, recorder)
-        keeper = Keeper(recipe.averaged_epochs if keep else 1)
-
-        def observe(epoch: int, network: nn.Module) -> None:
-            keeper(epoch, network)
-            if watcher is not None:
-                watcher(epoch, network)
-
         loss = fit(
             network,
             torch.from_numpy(clips.images[train]).to(plan.device),
@@ -269,12 +237,12 @@ def train_network(
             n_classes=plan.n_classes,
             mirror=Mirror.of(plan.preset.input),
             generator=drawn[0],
-            observe=observe,
+            observe=watcher,
             precision=plan.precision,
             recorder=recorder,
         )
     history = np.empty((0, 0, plan.n_classes), np.float32) if watcher is None else watcher.history()
-    return Trained(network, loss, history, capture_notes(recorder), watcher.ends if watcher else [], keeper.kept)
+    return Trained(network, loss, history, capture_notes(recorder), watcher.ends if watcher else [])
 
 
 def _inner_split(

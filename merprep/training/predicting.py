@@ -19,7 +19,7 @@ from merprep.store.whole import sweep, written_whole
 from merprep.training.baselines import baseline
 from merprep.training.dataset import labelling_of
 from merprep.training.device import resolve_device, steady
-from merprep.training.final import FinalModel, count_of, origin_of, prefix_of, read_final
+from merprep.training.final import FinalModel, origin_of, prefix_of, read_final
 from merprep.training.preparing import attach, seen_at_once
 from merprep.training.sources import open_source, readable
 from merprep.training.watching import probabilities
@@ -175,8 +175,8 @@ def _chances(model: FinalModel, images: NDArray[Any], device: str) -> NDArray[np
         )
     seen, at_once = torch.from_numpy(images).to(device), seen_at_once(model.preset.input)
     found = []
-    for place in range(count_of(model.tensors)):
-        network = _network(model, prefix_of(place)).to(device)
+    for member in range(int(model.preset.recipe.get("members", 1))):
+        network = _network(model, prefix_of(member)).to(device)
         # Frames that are drawn at random are the same ones each time.
         cuda = [torch.device(device)] if device.startswith("cuda") else []
         with torch.random.fork_rng(devices=cuda), steady(device):

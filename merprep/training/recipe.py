@@ -80,9 +80,6 @@ class Recipe(StageConfig):
         ``float32``; ``bfloat16`` for the network's products; or ``auto``, see `merprep.training.precision`.
     members : int
         How many networks are trained on the same clips, alike but for what is drawn; their probabilities are averaged.
-    averaged_epochs : int
-        Over how many epochs, the present one and those before it, a network's probabilities are averaged. With a
-        constant learning rate the weights of late epochs wander about; what they agree on is steadier than any of them.
 
     Examples
     --------
@@ -112,7 +109,6 @@ class Recipe(StageConfig):
     class_weight_power: float = Field(default=0.0, ge=0, le=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     members: int = Field(default=1, ge=1, le=64)
-    averaged_epochs: int = Field(default=1, ge=1, le=64)
     augmentation: Augmentation = Augmentation()
 
     @model_validator(mode="after")
@@ -120,8 +116,6 @@ class Recipe(StageConfig):
         given = (self.step_iterations > 0) + (self.step_epochs > 0)
         if given != (self.schedule == "step"):
             raise ValueError("the schedule 'step', and no other, needs one of step_iterations and step_epochs")
-        if self.iterations and self.averaged_epochs > 1:
-            raise ValueError("averaged_epochs counts whole epochs, so it does not go with iterations")
         return self
 
     def steps_between(self, batches: int) -> int:

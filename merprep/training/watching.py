@@ -21,35 +21,6 @@ def probabilities(network: nn.Module, images: Tensor, at_once: int = 256, precis
         return torch.cat(parts)
 
 
-class Keeper:
-    """Keeps the weights that a network had at the end of its last epochs, on the CPU; none where that is one epoch.
-
-    Attributes
-    ----------
-    kept : list of dict
-        State dicts, that of the last epoch last.
-
-    Examples
-    --------
-    >>> keeper = Keeper(2)
-    >>> for epoch in range(3):
-    ...     keeper(epoch, nn.Linear(2, 4))
-    >>> len(keeper.kept), sorted(keeper.kept[0])
-    (2, ['bias', 'weight'])
-    """
-
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
-        self.kept: list[dict[str, Tensor]] = []
-
-    def __call__(self, epoch: int, network: nn.Module) -> None:
-        """Keep the weights of this epoch, and forget those that no longer belong to the last ones."""
-        del epoch
-        if self.epochs > 1:
-            state = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
-            self.kept = [*self.kept, state][-self.epochs :]
-
-
 class Watcher:
     """Looks at the same clips after every epoch; what it saw stays on the device until it is asked for.
 

@@ -123,7 +123,6 @@ def test_rcn_halves_its_step_every_ten_epochs_however_many_batches_they_have(bat
 # What the published code does, in the words of the recipe; what is not named must be off.
 OFF = {"weight_decay": 0.0, "layer_decay": 1.0, "bias_rate": 1.0, "schedule": "constant", "warmup_epochs": 0.0,
        "iterations": 0, "drop_last": False, "label_smoothing": 0.0, "class_weight_power": 0.0, "members": 1,
-       "averaged_epochs": 1,
        "decay_matrices_only": False}  # fmt: skip
 AS_PUBLISHED = {
     "htnet": {"optimiser": "adam", "learning_rate": 5e-5, "batch_size": 256, "epochs": 800, "order": "by-class"},

@@ -19,23 +19,12 @@ def features(make_features: Callable[..., Path]) -> Path:
 
 
 PRESET = preset("flow-cnn", "sanity")
-# Epochs, and how many of them are averaged.
-ENDS = [(2, 1), (3, 1), (3, 2)]
 CHANCES = [f"probability_{name}" for name in ("negative", "positive", "surprise")]
 
 
-def _trained(
-    features: Path,
-    folder: Path,
-    members: int,
-    epochs: int = 2,
-    averaged: int = 1,
-    schedule: str = "cosine",
-    **options: Any,
-) -> TrainResult:
-    changed = {"epochs": epochs, "members": members, "averaged_epochs": averaged, "schedule": schedule}
-    recipe = {**PRESET.recipe, **changed}
-    mine = PRESET.model_copy(update={"name": f"of-{members}-{averaged}", "recipe": recipe})
+def _trained(features: Path, folder: Path, members: int, **options: Any) -> TrainResult:
+    recipe = {**PRESET.recipe, "epochs": 2, "members": members}
+    mine = PRESET.model_copy(update={"name": f"of-{members}", "recipe": recipe})
     return train(features, model="flow-cnn", preset=mine, run_folder=folder, max_folds=3, jobs=1, **options)
 
 
@@ -65,39 +54,6 @@ def test_the_final_model_averages_its_members(features: Path, tmp_path: Path) ->
     assert {name.partition("/")[0] for name in model.tensors if "/" in name} == {"member 1"}
     table = predict(tmp_path / "run", features)
     assert np.allclose(table[CHANCES].sum(axis=1), 1)
-
-
-def test_the_last_epochs_are_averaged(features: Path, tmp_path: Path) -> None:
-    # With a constant rate, the first two of three epochs are what two epochs would have been.
-    two, three = (_chances(_trained(features, tmp_path / str(n), 1, n, schedule="constant")) for n in (2, 3))
-    both = _chances(_trained(features, tmp_path / "both", 1, 3, 2, schedule="constant"))
-    assert np.abs(two - three).max() > 1e-3
-    assert np.allclose(both, (two + three) / 2, atol=1e-6)
-
-
-@pytest.mark.parametrize("stack", [1, 4])
-def test_more_epochs_than_there_are_average_all(features: Path, tmp_path: Path, stack: int) -> None:
-    few, many = (_trained(features, tmp_path / str(n), 2, 2, n, stack=stack) for n in (2, 9))
-    assert np.array_equal(_chances(few), _chances(many))
-
-
-def test_the_final_model_averages_its_last_epochs(features: Path, tmp_path: Path) -> None:
-    from merprep.training.final import count_of, read_final
-
-    runs = [tmp_path / f"{n}-{k}" for n, k in ENDS]
-    for run, (epochs, averaged) in zip(runs, ENDS, strict=True):
-        _trained(features, run, 1, epochs, averaged, schedule="constant", final=True)
-    assert [count_of(read_final(run).tensors) for run in runs] == [1, 1, 2]
-    two, three, both = (predict(run, features)[CHANCES].to_numpy("f8") for run in runs)
-    assert np.abs(two - three).max() > 1e-3
-    assert np.allclose(both, (two + three) / 2, atol=1e-6)
-
-
-def test_averaged_epochs_do_not_go_with_iterations() -> None:
-    from merprep.training import Recipe
-
-    with pytest.raises(ValueError, match="whole epochs"):
-        Recipe(iterations=5, averaged_epochs=2)
 
 
 @pytest.mark.parametrize("members", [0, 65])
