@@ -21,6 +21,8 @@ from merprep.store.workspace import safe_name, written_whole
 Fold = NamedFold
 
 _SEAL = "seal"
+# What differs from run to run by its nature: the same result has the same seal.
+_UNSEALED = (_SEAL, "seconds")
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def load_fold(folder: Path, fold: str, seed: int, digest: str) -> FoldResult | N
 
 
 def _seal(values: dict[str, Any]) -> str:
-    return short_hash(json.dumps({name: value for name, value in values.items() if name != _SEAL}, sort_keys=True), 32)
+    sealed = {name: value for name, value in values.items() if name not in _UNSEALED}
+    return short_hash(json.dumps(sealed, sort_keys=True), 32)
 
 
 def _is_whole(result: FoldResult) -> bool:
