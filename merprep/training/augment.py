@@ -17,7 +17,7 @@ from torch.nn import functional
 from merprep.errors import ModelError
 from merprep.models.presets import InputSpec
 from merprep.training.inputs import horizontal_channels
-from merprep.training.recipe import Augmentation
+from merprep.training.recipe import Augmentation, Recipe
 
 # The mosaic as published is the face transposed: its halves are not left and right.
 _UNMIRRORABLE = ("htnet-published",)
@@ -85,12 +85,28 @@ class Mirror:
         return turned
 
 
+def mirror_for_tests(recipe: Recipe, spec: InputSpec) -> Mirror | None:
+    """Return how clips are mirrored to be tested a second time, or None where they are not.
+
+    Raises
+    ------
+    ModelError
+        Where a mirrored clip has no meaning in the representation.
+    """
+    if not recipe.test_mirrored:
+        return None
+    if spec.is_picture:
+        raise ModelError("Only maps are tested a second time as their mirror image", mend="set test_mirrored to false")
+    check_augmentation(Augmentation(flip=1), spec)
+    return Mirror.of(spec)
+
+
 def check_augmentation(augmentation: Augmentation, spec: InputSpec) -> None:
     """Raise where a mirrored or turned face has no meaning in the representation."""
     if augmentation.flip and spec.region_set in _UNMIRRORABLE:
         raise ModelError(
             f"Mirroring is not defined for the mosaic {spec.region_set!r}, which is transposed against the face",
-            mend="set flip to 0, or take mosaic:anatomical or map",
+            mend="set flip to 0 and test_mirrored to false, or take mosaic:anatomical or map",
         )
     if spec.is_picture:
         return
@@ -100,7 +116,7 @@ def check_augmentation(augmentation: Augmentation, spec: InputSpec) -> None:
             raise ModelError(
                 f"There is no rule for what {name} does to the channel {', '.join(map(repr, unknown))}",
                 expected=", ".join(sorted(known)),
-                mend=f"set {name} to 0, or leave the channel out",
+                mend=f"set {name} to 0 (and test_mirrored to false), or leave the channel out",
             )
     if augmentation.rotation and spec.region_set is not None:
         raise ModelError(

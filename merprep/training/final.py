@@ -102,7 +102,7 @@ def _tensors(plan: Plan, clips: Clips, everybody: NDArray[np.int64], seed: int) 
     found: dict[str, Any] = {}
     for member in range(plan.recipe.members):
         number = seed if member == 0 else seed_of(seed, f"everybody/member {member}")
-        network = train_network(plan, plan.recipe, clips, everybody, number).network
+        network = train_network(plan, plan.recipe, clips, everybody, number, batches=seed).network
         found |= {f"{prefix_of(member)}{name}": tensor for name, tensor in network.state_dict().items()}
     return {name: tensor.detach().cpu().contiguous() for name, tensor in found.items()}
 

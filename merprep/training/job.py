@@ -18,7 +18,7 @@ from merprep.errors import DeviceError, TrainingError
 from merprep.evaluation import SubjectKFold
 from merprep.models import build_preset
 from merprep.models.presets import Preset
-from merprep.training.augment import Mirror
+from merprep.training.augment import Mirror, mirror_for_tests
 from merprep.training.baselines import baseline
 from merprep.training.fit import fit, memory_told
 from merprep.training.folds import Fold, FoldResult, Predictions, member_seeds, seed_of
@@ -144,8 +144,9 @@ def _network(
     clips = replace(clips, images=normalised(plan.preset.input, clips.images, train))
     watched = torch.from_numpy(clips.images[np.concatenate([fold.test, inner])]).to(plan.device)
     losses, histories, notes = [], [], []
-    for own in member_seeds(seed, fold.name, recipe.members):
-        trained = train_network(plan, recipe, clips, train, own, watched)
+    batches, *_ = own_seeds = member_seeds(seed, fold.name, recipe.members)
+    for own in own_seeds:
+        trained = train_network(plan, recipe, clips, train, own, watched, batches=batches)
         losses.append(trained.loss)
         histories.append(trained.history)
         notes += trained.notes
@@ -204,6 +205,8 @@ def train_network(
     train: NDArray[np.int64],
     seed: int,
     watched: torch.Tensor | None = None,
+    *,
+    batches: int | None = None,
 ) -> Trained:
     """Build a network and train it on the chosen clips; the caller's random state is left as it was.
 
@@ -213,6 +216,8 @@ def train_network(
         Places of the clips that are trained on.
     watched : (N, ...), optional
         Inputs that are looked at after every epoch, on the plan's device.
+    batches : int, optional
+        What seeds order and augmentation, where that is not `seed`: networks whose results are averaged share them.
     """
     cuda = [torch.device(plan.device)] if plan.device.startswith("cuda") else []
     with torch.random.fork_rng(devices=cuda):
@@ -223,12 +228,14 @@ def train_network(
         if plan.start is not None:
             plan.start.start(network, {clips.persons[index] for index in train})
         attach(network, plan.preset.input, recipe.augmentation)
-        drawn = torch.Generator(plan.device).manual_seed(seed), dropout_generator(plan.device, seed)
+        order = torch.Generator(plan.device).manual_seed(seed if batches is None else batches)
+        drawn = order, dropout_generator(plan.device, seed)
         network = with_own_dropout(network.to(plan.device), drawn[1])
         recorder = recorder_of(plan.device, plan.capture, drawn)
         watcher = None
         if watched is not None:
-            watcher = Watcher(watched, seen_at_once(plan.preset.input), plan.precision, recorder)
+            spec = plan.preset.input
+            watcher = Watcher(watched, seen_at_once(spec), plan.precision, mirror_for_tests(recipe, spec), recorder)
         loss = fit(
             network,
             torch.from_numpy(clips.images[train]).to(plan.device),

@@ -16,11 +16,13 @@ from merprep.models.presets import Preset
 from merprep.plain import for_spreadsheet
 from merprep.records import Clip
 from merprep.store.whole import sweep, written_whole
+from merprep.training.augment import mirror_for_tests
 from merprep.training.baselines import baseline
 from merprep.training.dataset import labelling_of
 from merprep.training.device import resolve_device, steady
 from merprep.training.final import FinalModel, origin_of, prefix_of, read_final
 from merprep.training.preparing import attach, seen_at_once
+from merprep.training.recipe import Recipe
 from merprep.training.sources import open_source, readable
 from merprep.training.watching import probabilities
 
@@ -175,13 +177,16 @@ def _chances(model: FinalModel, images: NDArray[Any], device: str) -> NDArray[np
         )
     seen, at_once = torch.from_numpy(images).to(device), seen_at_once(model.preset.input)
     found = []
-    for member in range(int(model.preset.recipe.get("members", 1))):
+    recipe = Recipe.of(model.preset)
+    mirror = mirror_for_tests(recipe, model.preset.input)
+    for member in range(recipe.members):
         network = _network(model, prefix_of(member)).to(device)
         # Frames that are drawn at random are the same ones each time.
         cuda = [torch.device(device)] if device.startswith("cuda") else []
         with torch.random.fork_rng(devices=cuda), steady(device):
             torch.manual_seed(0)
-            found.append(probabilities(network, seen, at_once, model.precision).cpu().numpy().astype(np.float64))
+            chances = probabilities(network, seen, at_once, model.precision, mirror)
+            found.append(chances.cpu().numpy().astype(np.float64))
     return cast("NDArray[np.float64]", np.mean(found, axis=0))
 
 

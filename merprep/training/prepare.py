@@ -14,7 +14,7 @@ from merprep.config import canonical_json
 from merprep.errors import TrainingError
 from merprep.evaluation import Split
 from merprep.models import build_preset
-from merprep.training.augment import check_augmentation
+from merprep.training.augment import check_augmentation, mirror_for_tests
 from merprep.training.dataset import FeatureDataset
 from merprep.training.folds import Fold, check_classes, missing_class_notes, rare_class_notes
 from merprep.training.job import Clips, Plan, sides_of, trouble_told
@@ -104,6 +104,7 @@ def check_network(plan: Plan, clips: Clips) -> int:
 
     check_augmentation(plan.recipe.augmentation, plan.preset.input)
     check_changes(plan.recipe.augmentation, plan.preset.input)
+    mirror_for_tests(plan.recipe, plan.preset.input)
     with torch.device("meta"):
         network = attach(build_preset(plan.preset, plan.n_classes), plan.preset.input)
         like = torch.from_numpy(clips.images[:1])

@@ -79,7 +79,10 @@ class Recipe(StageConfig):
     precision : str
         ``float32``; ``bfloat16`` for the network's products; or ``auto``, see `merprep.training.precision`.
     members : int
-        How many networks are trained on the same clips, alike but for what is drawn; their probabilities are averaged.
+        How many networks are trained on the same batches, with weights and dropout of their own; their probabilities
+        are averaged.
+    test_mirrored : bool
+        Of maps: a clip's probabilities are the mean of its own and those of its mirror image.
 
     Examples
     --------
@@ -109,6 +112,7 @@ class Recipe(StageConfig):
     class_weight_power: float = Field(default=0.0, ge=0, le=1)
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     members: int = Field(default=1, ge=1, le=64)
+    test_mirrored: bool = False
     augmentation: Augmentation = Augmentation()
 
     @model_validator(mode="after")

@@ -61,18 +61,18 @@ class StackedNetwork(nn.Module):
             setattr(self.network.get_submodule(parent), own, STACKED[type(layers[0])](self.stack, layers))
 
     def forward(self, x: Tensor, sizes: Sequence[int] = ()) -> Tensor:
-        """Map (networks, B, C, H, W) to logits (networks, B, classes).
+        """Map (sides, B, C, H, W) to logits (networks, B, classes), each side being seen by equally many networks.
 
         Parameters
         ----------
         x : Tensor
         sizes : sequence of int
-            How many of the B places of each network are true clips; empty where all are.
+            How many of the B places of each side are true clips; empty where all are.
         """
-        rows = x.shape[1]
+        rows, each = x.shape[1], self.stack.networks // x.shape[0]
         self.stack.in_one = self.in_one or x.is_cuda
-        self.stack.sizes = [] if all(size == rows for size in sizes) else list(sizes)
-        flat = x.flatten(0, 1)
+        self.stack.sizes = [] if all(size == rows for size in sizes) else [size for size in sizes for _ in range(each)]
+        flat = x.repeat_interleave(each, dim=0).flatten(0, 1)
         if not x.is_cuda and flat.dim() == 4:
             # Convolution, pooling and batch norm are all faster on a CPU with channels innermost.
             flat = flat.contiguous(memory_format=torch.channels_last)

@@ -57,14 +57,15 @@ def fit_stacked(
     """Train `networks` in place, each on its own side, with as many batches an epoch for all of them.
 
     Every network sees the batches, and gets the random draws, that it would get alone: its result does not depend on
-    the others but for rounding.
+    the others but for rounding. Where there are fewer sides, each is that of equally many networks, one after another,
+    which see the same batches.
 
     Parameters
     ----------
     networks : sequence of nn.Module
         On the device of the images; see `merprep.training.stacked.is_stackable`.
     sides : sequence of Side
-        One a network.
+        One a network, or one for each so many.
     recipe : Recipe
     n_classes : int
     mirror : Mirror
@@ -92,12 +93,12 @@ def fit_stacked(
         raise ValueError("networks with batches of different shapes cannot be stacked")
     steps = recipe.steps(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate_factor(recipe, batches))
-    loss_of = _Loss(sides, recipe, n_classes)
-    means = [math.nan] * len(sides)
+    loss_of = _Loss(sides, recipe, n_classes, len(networks) // len(sides))
+    means = [math.nan] * len(networks)
     for epoch in range(math.ceil(steps / batches)):
         stacked.train()
         count = min(batches, steps - epoch * batches)
-        total = torch.zeros(len(sides), device=sides[0].images.device)
+        total = torch.zeros(len(networks), device=sides[0].images.device)
         with memory_told():
             for images, labels, sizes in islice(_batches(sides, recipe, mirror), count):
                 losses = loss_of(stacked(images, sizes), labels)
@@ -107,8 +108,8 @@ def fit_stacked(
                 schedule.step()
                 total += losses.detach()
         means = (total / count).tolist()
-        for side, mean in zip(sides, means, strict=True):
-            checked_loss(mean, epoch, recipe, side.name)
+        for number, mean in enumerate(means):
+            checked_loss(mean, epoch, recipe, sides[number * len(sides) // len(networks)].name)
         stacked.eval()
         if observe is not None:
             observe(epoch, stacked)
@@ -119,15 +120,17 @@ def fit_stacked(
 class _Loss:
     """Cross-entropy of each network, weighted by its own classes; places without a clip (label -1) weigh nothing."""
 
-    def __init__(self, sides: Sequence[Side], recipe: Recipe, n_classes: int) -> None:
+    def __init__(self, sides: Sequence[Side], recipe: Recipe, n_classes: int, each: int) -> None:
         own = [class_weights(side.labels, n_classes, recipe) for side in sides]
-        like = sides[0].images
-        self.weights = torch.stack([like.new_ones(n_classes) if weights is None else weights for weights in own])
+        like, self.each = sides[0].images, each
+        weights = torch.stack([like.new_ones(n_classes) if weights is None else weights for weights in own])
+        self.weights = weights.repeat_interleave(each, dim=0)
         self.smoothing = recipe.label_smoothing / n_classes
         self.sharp = 1 - recipe.label_smoothing
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Map (networks, B, classes) and (networks, B) to (networks,)."""
+        """Map (networks, B, classes) and (sides, B) to (networks,)."""
+        labels = labels.repeat_interleave(self.each, dim=0)
         costs = -functional.log_softmax(logits, dim=2)
         there = (labels >= 0).to(costs.dtype)
         right = labels.clamp(min=0)
@@ -139,7 +142,7 @@ class _Loss:
 
 
 def _batches(sides: Sequence[Side], recipe: Recipe, mirror: Mirror) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
-    """Yield images (networks, B, C, H, W), labels (networks, B) and true clips of each network, batch after batch."""
+    """Yield images (sides, B, C, H, W), labels (sides, B) and true clips of each side, batch after batch."""
     orders = [batches_of(side.labels, recipe, side.generator) for side in sides]
     for chosen in zip(*orders, strict=True):
         sizes = [len(rows) for rows in chosen]

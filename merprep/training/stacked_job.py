@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from merprep.models import build_preset
-from merprep.training.augment import Mirror
+from merprep.training.augment import Mirror, mirror_for_tests
 from merprep.training.device import SMALL
 from merprep.training.folds import Fold, FoldResult, load_fold, member_seeds
 from merprep.training.job import Clips, Plan, chosen_epochs, sides_of, threads_set, trouble_told
@@ -122,13 +122,13 @@ def _trained(
     for (fold, seed, _), (train, inner) in zip(tasks, sides, strict=True):
         images = torch.from_numpy(normalised(plan.preset.input, clips.images, train)).to(plan.device)
         labels = torch.from_numpy(clips.labels[train]).to(plan.device)
-        own, seen_by = images[train], images[np.concatenate([fold.test, inner])]
-        for number in member_seeds(seed, fold.name, recipe.members):
-            given.append(Side(own, labels, torch.Generator(plan.device).manual_seed(number), fold.name))
-            watched.append(seen_by)
-            counts.append(len(seen_by))
-            seeds.append(number)
+        numbers = member_seeds(seed, fold.name, recipe.members)
+        given.append(Side(images[train], labels, torch.Generator(plan.device).manual_seed(numbers[0]), fold.name))
+        watched.append(images[np.concatenate([fold.test, inner])])
+        counts.append(len(watched[-1]))
+        seeds += numbers
     seen = padded(torch.cat(watched), counts, 0, -(-max(counts) // _LOT) * _LOT)
+    mirror = mirror_for_tests(recipe, plan.preset.input)
     history: list[NDArray[np.float32]] = []
     networks = [_built(plan, number) for number in seeds]
     # Layers are born with numbers from the caller's generator, before those of the networks replace them.
@@ -140,13 +140,13 @@ def _trained(
             n_classes=plan.n_classes,
             mirror=Mirror.of(plan.preset.input),
             dropout=[dropout_generator(plan.device, number) for number in seeds],
-            observe=lambda _, stacked: history.append(_probabilities(stacked, seen).numpy()),
+            observe=lambda _, stacked: history.append(_probabilities(stacked, seen, mirror).numpy()),
         )
     # (epochs, folds, members, clips, classes)
     whole = np.stack(history)
     whole = whole.reshape(len(whole), len(tasks), recipe.members, *whole.shape[2:]).mean(axis=2)
     mean_losses = np.reshape(losses, (len(tasks), recipe.members)).mean(axis=1).tolist()
-    return mean_losses, [whole[:, number, :count] for number, count in enumerate(counts[:: recipe.members])]
+    return mean_losses, [whole[:, number, :count] for number, count in enumerate(counts)]
 
 
 def _built(plan: Plan, seed: int) -> torch.nn.Module:
@@ -155,8 +155,12 @@ def _built(plan: Plan, seed: int) -> torch.nn.Module:
         return build_preset(plan.preset, plan.n_classes).to(plan.device)
 
 
-def _probabilities(stacked: StackedNetwork, seen: Tensor) -> Tensor:
-    """Return (networks, B, classes) float32 on the CPU."""
+def _probabilities(stacked: StackedNetwork, seen: Tensor, mirror: Mirror | None) -> Tensor:
+    """Map (folds, B, C, H, W) to (networks, B, classes) float32 on the CPU."""
     lots = [seen] if seen.is_cuda else torch.split(seen, _LOT, dim=1)
     with torch.no_grad():
-        return torch.cat([stacked(lot).softmax(dim=2).cpu() for lot in lots], dim=1)
+        found = torch.cat([stacked(lot).softmax(dim=2).cpu() for lot in lots], dim=1)
+    if mirror is None:
+        return found
+    mirrored = mirror(seen.flatten(0, 1)).view(seen.shape)
+    return (found + _probabilities(stacked, mirrored, None)) / 2

@@ -10,15 +10,27 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from merprep.training.augment import Mirror
 from merprep.training.precision import logits_of
 from merprep.training.replay import Recorder, Work, replayed
 
 
-def probabilities(network: nn.Module, images: Tensor, at_once: int = 256, precision: str = "float32") -> Tensor:
-    """Return class probabilities (N, classes) float32 where the images are; `network` must be in evaluation mode."""
+def probabilities(
+    network: nn.Module,
+    images: Tensor,
+    at_once: int = 256,
+    precision: str = "float32",
+    mirror: Mirror | None = None,
+) -> Tensor:
+    """Return class probabilities (N, classes) float32 where the images are; `network` must be in evaluation mode.
+
+    Where `mirror` is given they are the mean of a clip's and of its mirror image's.
+    """
     with torch.no_grad():
         parts = [logits_of(network, part, precision).softmax(dim=1).float() for part in torch.split(images, at_once)]
-        return torch.cat(parts)
+        if mirror is None:
+            return torch.cat(parts)
+        return (torch.cat(parts) + probabilities(network, mirror(images), at_once, precision)) / 2
 
 
 class Watcher:
@@ -31,6 +43,8 @@ class Watcher:
     at_once : int
         How many are looked at in one batch.
     precision : str
+    mirror : Mirror, optional
+        How clips are mirrored to be looked at a second time; None where they are not.
     recorder : Recorder, optional
         Records the look, where steps are recorded.
 
@@ -49,9 +63,15 @@ class Watcher:
     """
 
     def __init__(
-        self, images: Tensor, at_once: int, precision: str = "float32", recorder: Recorder | None = None
+        self,
+        images: Tensor,
+        at_once: int,
+        precision: str = "float32",
+        mirror: Mirror | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
-        self.images, self.at_once, self.precision, self.recorder = images, at_once, precision, recorder
+        self.images, self.at_once, self.precision = images, at_once, precision
+        self.mirror, self.recorder = mirror, recorder
         self.ends: list[float] = []
         self._look: Work | None = None
         self._seen: list[Tensor] = []
@@ -68,7 +88,7 @@ class Watcher:
             self._seen.append(self._last.clone())
 
     def _looked(self, network: nn.Module) -> None:
-        found = probabilities(network, self.images, self.at_once, self.precision)
+        found = probabilities(network, self.images, self.at_once, self.precision, self.mirror)
         if self._last is None:
             self._last = torch.empty_like(found)
         self._last.copy_(found)
