@@ -11,10 +11,9 @@ from itertools import pairwise
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn import functional
 
 from merprep.errors import ModelError
-from merprep.models.layers import PooledConv
+from merprep.models.layers import NormReLU, PooledConv
 
 
 class Block(nn.Module):
@@ -23,13 +22,12 @@ class Block(nn.Module):
     def __init__(self, channels: int, filters: int, dropout: float) -> None:
         super().__init__()
         self.conv = PooledConv(channels, filters, 3, padding=1)
-        self.norm = nn.BatchNorm2d(filters)
+        self.norm = NormReLU(filters)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, channels, H, W) to (B, filters, H // 2, W // 2)."""
-        x = functional.relu(self.norm(self.conv(x)))
-        return cast("Tensor", self.dropout(x))
+        return cast("Tensor", self.dropout(self.norm(self.conv(x))))
 
 
 class FlowCNN(nn.Module):

@@ -22,3 +22,18 @@ class PooledConv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, in, H, W) to (B, out, H' // 2, W' // 2)."""
         return functional.max_pool2d(super().forward(x), 2)
+
+
+class NormReLU(nn.BatchNorm2d):
+    """Batch norm, and what is above 0 of it; one layer, so that folds side by side write the norm down only once.
+
+    Examples
+    --------
+    >>> import torch
+    >>> NormReLU(8)(torch.zeros(2, 8, 4, 4)).shape
+    torch.Size([2, 8, 4, 4])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, C, H, W) to the same shape."""
+        return functional.relu(super().forward(x))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from merprep.models.htnet import Position, Projection
-from merprep.models.layers import PooledConv
+from merprep.models.layers import NormReLU, PooledConv
 from merprep.models.ststnet import Streams
 from merprep.training.stacked_layers import (
     Stack,
@@ -22,6 +22,7 @@ from merprep.training.stacked_layers import (
     StackedLinear,
     StackedPosition,
 )
+from merprep.training.stacked_norms import StackedNormReLU
 from merprep.training.stacked_pooling import StackedPooledConv
 from merprep.training.stacked_streams import StackedStreams
 
@@ -31,6 +32,7 @@ STACKED: dict[type[nn.Module], type[StackedLayer]] = {
     nn.Conv2d: StackedConv2d,
     PooledConv: StackedPooledConv,
     nn.BatchNorm2d: StackedBatchNorm2d,
+    NormReLU: StackedNormReLU,
     nn.LayerNorm: StackedLayerNorm,
     nn.Dropout: StackedDropout,
     Position: StackedPosition,

@@ -47,6 +47,11 @@ class Stack:
         return self.sizes or [rows] * self.networks
 
 
+def innermost(x: Tensor) -> Tensor:
+    """Return (B, C, H, W) as contiguous (B, H, W, C), as it is where its channels are innermost already."""
+    return x.permute(0, 2, 3, 1).contiguous()
+
+
 class StackedLayer(nn.Module):
     """A layer of several networks; a subclass a kind of layer."""
 
@@ -143,6 +148,12 @@ class StackedBatchNorm2d(StackedLayer):
         if self.training:
             self.num_batches_tracked += 1
         return self.in_one(x) if self.stack.in_one else self.one_by_one(x)
+
+    def remember(self, number: int, mean: Tensor, variance: Tensor) -> None:
+        """Bring a batch's statistics into the running ones of a network."""
+        with torch.no_grad():
+            self.running_mean[number].lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var[number].lerp_(variance.to(self.running_var.dtype), self.momentum)
 
     def one_by_one(self, x: Tensor) -> Tensor:
         """Normalise network after network."""

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from merprep.training.stacked_layers import StackedConv2d
+from merprep.training.stacked_layers import StackedConv2d, innermost
 
-# Clips whose convolution fits beside a core: 16 of 16 x 28 x 28 float32 are 0.8 MB.
-_LOT = 16
-_POOL = [2, 2]
+# Clips whose convolution fits beside a core: 32 of 16 x 28 x 28 float32 are 1.6 MB.
+_LOT = 32
 
 
 class StackedPooledConv(StackedConv2d):
@@ -31,24 +30,29 @@ class _ConvPool(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> Tensor:
+        from merprep.training.stacked_kernels import pool
+
         found, places = [], []
         for own, filters, shift in zip(torch.split(x, len(x) // len(weight)), weight, bias, strict=True):
             for lot in torch.split(own, _LOT):
-                y = functional.conv2d(lot, filters, shift, padding=padding)
-                pooled, place = functional.max_pool2d(y, 2, return_indices=True)
+                y = innermost(functional.conv2d(lot, filters, shift, padding=padding))
+                count, height, width, channels = y.shape
+                pooled = torch.empty(count, height // 2, width // 2, channels, dtype=y.dtype)
+                place = torch.empty(pooled.shape, dtype=torch.uint8)
+                pool(y.detach().numpy(), pooled.numpy(), place.numpy())
                 found.append(pooled)
                 places.append(place)
         ctx.save_for_backward(x, weight)
-        ctx.places, ctx.padding, ctx.sides = places, padding, tuple(y.shape[2:])
-        return torch.cat(found)
+        ctx.places, ctx.padding, ctx.sides = places, padding, (height, width)
+        return torch.cat(found).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         x, weight = ctx.saved_tensors
         wanted = [ctx.needs_input_grad[0], True, True]
-        given = gradients[0].contiguous(memory_format=torch.channels_last)
         to_x, to_weight, to_bias = [], torch.zeros_like(weight), torch.zeros_like(weight[:, :, 0, 0, 0])
         rows, places = len(x) // len(weight), iter(ctx.places)
+        given = innermost(gradients[0])
         for number, (own, back) in enumerate(zip(torch.split(x, rows), torch.split(given, rows), strict=True)):
             for lot, grad in zip(torch.split(own, _LOT), torch.split(back, _LOT), strict=True):
                 whole = _unpooled(grad, next(places), ctx.sides)
@@ -63,7 +67,11 @@ class _ConvPool(torch.autograd.Function):
 
 
 def _unpooled(grad: Tensor, places: Tensor, sides: tuple[int, int]) -> Tensor:
-    # The operator asks for what was pooled, of which it looks at nothing but the shape.
-    like = torch.empty(*grad.shape[:2], *sides, dtype=grad.dtype, memory_format=torch.channels_last)
-    found = torch.ops.aten.max_pool2d_with_indices_backward(grad, like, _POOL, _POOL, [0, 0], [1, 1], False, places)
-    return cast("Tensor", found)
+    from merprep.training.stacked_kernels import unpool
+
+    height, width = sides
+    # An odd last row or column is in no pool, and gets nothing back.
+    made = torch.zeros if height % 2 or width % 2 else torch.empty
+    whole = made(len(grad), height, width, grad.shape[3], dtype=grad.dtype)
+    unpool(grad.numpy(), places.numpy(), whole.numpy())
+    return whole.permute(0, 3, 1, 2)

@@ -101,7 +101,7 @@ class _PooledNorm(torch.autograd.Function):
             count = size * lots[0][4]
             mean = torch.stack([lot[2] for lot in lots]).sum(dim=0) / count
             variance = torch.stack([lot[3] for lot in lots]).sum(dim=0) / count - mean.square()
-            _remember(norm, number, mean, variance * count / max(count - 1, 1))
+            norm.remember(number, mean, variance * count / max(count - 1, 1))
             deviation = (variance + norm.eps).sqrt()
             normed = ((pooled - mean) / deviation).to(x.dtype)
             statistics.append((normed, mean, deviation, count))
@@ -153,11 +153,6 @@ def _seen(y: Tensor, sign: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, int]
 
 def _listed(values: Tensor) -> Tensor:
     return values.permute(0, 2, 3, 1).flatten(1, 2)
-
-
-def _remember(norm: StackedBatchNorm2d, number: int, mean: Tensor, variance: Tensor) -> None:
-    norm.running_mean[number].lerp_(mean.to(norm.running_mean.dtype), norm.momentum)
-    norm.running_var[number].lerp_(variance.to(norm.running_var.dtype), norm.momentum)
 
 
 def _to_filters(
