@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -145,12 +146,18 @@ class Drawn:
         By how many pixels a clip's content moves up and to the left.
     noise : (N, C, H, W) float32
         Of standard deviation 1.
+    partner : (N,) int64
+        Places, among these clips, of those that are blended in.
+    share : (N,) float32
+        Of the partner.
     """
 
     flip: Tensor | None = None
     angle: Tensor | None = None
     shift: Tensor | None = None
     noise: Tensor | None = None
+    partner: Tensor | None = None
+    share: Tensor | None = None
 
     @staticmethod
     def joined(parts: Sequence[Drawn]) -> Drawn:
@@ -158,7 +165,13 @@ class Drawn:
         if len(parts) == 1:
             return parts[0]
         columns = [[getattr(part, item.name) for part in parts] for item in fields(Drawn)]
-        return Drawn(*(None if column[0] is None else torch.cat(column) for column in columns))
+        whole = Drawn(*(None if column[0] is None else torch.cat(column) for column in columns))
+        if whole.partner is None:
+            return whole
+        sizes = [len(part.partner) for part in parts if part.partner is not None]
+        before = torch.tensor([0, *accumulate(sizes)][:-1], device=whole.partner.device)
+        own = torch.tensor(sizes, device=whole.partner.device)
+        return replace(whole, partner=whole.partner + before.repeat_interleave(own))
 
 
 def draw(shape: Sequence[int], augmentation: Augmentation, generator: torch.Generator) -> Drawn:
@@ -170,7 +183,7 @@ def draw(shape: Sequence[int], augmentation: Augmentation, generator: torch.Gene
     [True, True]
     """
     count, device = shape[0], generator.device
-    flip = angle = shift = noise = None
+    flip = angle = shift = noise = partner = share = None
     if augmentation.flip:
         flip = torch.rand(count, generator=generator, device=device) < augmentation.flip
     if augmentation.rotation:
@@ -181,11 +194,15 @@ def draw(shape: Sequence[int], augmentation: Augmentation, generator: torch.Gene
         shift = torch.randint(-most, most + 1, (count, 2), generator=generator, device=device)
     if augmentation.noise or augmentation.flow_noise:
         noise = torch.randn(tuple(shape), generator=generator, device=device)
-    return Drawn(flip, angle, shift, noise)
+    if augmentation.blend:
+        # The order of random numbers: a permutation that a GPU can draw while it records.
+        partner = torch.rand(count, generator=generator, device=device).argsort()
+        share = torch.rand(count, generator=generator, device=device) * augmentation.blend
+    return Drawn(flip, angle, shift, noise, partner, share)
 
 
 def changed(images: Tensor, drawn: Drawn, augmentation: Augmentation, mirror: Mirror) -> Tensor:
-    """Return mirrored, turned, shifted and noisy copies of a batch, (B, C, H, W) float32.
+    """Return mirrored, turned, shifted, noisy and blended copies of a batch, (B, C, H, W) float32.
 
     Examples
     --------
@@ -201,20 +218,9 @@ def changed(images: Tensor, drawn: Drawn, augmentation: Augmentation, mirror: Mi
         images = _rotated(mirror.turned(images, drawn.angle), drawn.angle)
     if drawn.noise is not None:
         images = images + drawn.noise * _noise_level(images, augmentation)
+    if drawn.partner is not None and drawn.share is not None:
+        images = torch.lerp(images, images[drawn.partner], drawn.share[:, None, None, None])
     return images
-
-
-def augment(images: Tensor, augmentation: Augmentation, mirror: Mirror, generator: torch.Generator) -> Tensor:
-    """Return changed copies of a batch, (B, C, H, W) float32; the draws come from `generator` alone.
-
-    Examples
-    --------
-    >>> images = torch.ones(2, 1, 4, 4)
-    >>> changed = augment(images, Augmentation(flip=1), Mirror((0,), 0.0), torch.Generator().manual_seed(0))
-    >>> changed.unique().tolist()
-    [-1.0]
-    """
-    return changed(images, draw(images.shape, augmentation, generator), augmentation, mirror)
 
 
 def _noise_level(images: Tensor, augmentation: Augmentation) -> Tensor | float:

@@ -126,13 +126,15 @@ def check_changes(augmentation: Augmentation, spec: InputSpec) -> None:
     ------
     ModelError
     """
-    wrong = ["shift"] if spec.is_picture and augmentation.shift else []
+    asked = {"shift": augmentation.shift, "blend": augmentation.blend}
+    wrong = [name for name, value in asked.items() if spec.is_picture and value]
     wrong += ["brightness"] if augmentation.brightness and not spec.is_picture else []
     if wrong:
         raise ModelError(
             f"The augmentation {', '.join(wrong)} is not for this input",
             found=spec.representation,
-            mend="pictures are shifted by train_size, a setting of the input; only pictures have a brightness",
+            mend="pictures are shifted by train_size, a setting of the input, and not blended; only pictures have a "
+            "brightness",
         )
 
 

@@ -28,6 +28,10 @@ class Augmentation(StageConfig):
         The largest turn, in degrees either way. The flow of a map turns with the face: u and v mix, strain only moves.
     brightness : float
         Of pictures: the largest change of brightness, in grey levels either way.
+    blend : float
+        Of maps: the largest share of another clip of the batch that is blended into a clip, drawn evenly from 0 to
+        this; the loss counts the other's class by the same share (mixup, Zhang et al., arXiv 1710.09412, which draws
+        the share from a beta distribution).
     """
 
     flip: float = Field(default=0.0, ge=0, le=1)
@@ -36,6 +40,7 @@ class Augmentation(StageConfig):
     flow_noise: float = Field(default=0.0, ge=0)
     rotation: float = Field(default=0.0, ge=0, le=180)
     brightness: float = Field(default=0.0, ge=0)
+    blend: float = Field(default=0.0, ge=0, le=0.5)
 
     @property
     def is_off(self) -> bool:

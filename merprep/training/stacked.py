@@ -74,10 +74,12 @@ class StackedNetwork(nn.Module):
         rows, each = x.shape[1], self.stack.networks // x.shape[0]
         self.stack.in_one = self.in_one or x.is_cuda
         self.stack.sizes = [] if all(size == rows for size in sizes) else [size for size in sizes for _ in range(each)]
-        flat = x.repeat_interleave(each, dim=0).flatten(0, 1)
+        flat = x.flatten(0, 1)
         if not x.is_cuda and flat.dim() == 4:
             # Convolution, pooling and batch norm are all faster on a CPU with channels innermost.
             flat = flat.contiguous(memory_format=torch.channels_last)
+        if each > 1:
+            flat = torch.cat([part for part in torch.split(flat, rows) for _ in range(each)])
         logits: Tensor = self.network(flat)
         return logits.view(-1, rows, logits.shape[-1])
 

@@ -100,8 +100,8 @@ def fit_stacked(
         count = min(batches, steps - epoch * batches)
         total = torch.zeros(len(networks), device=sides[0].images.device)
         with memory_told():
-            for images, labels, sizes in islice(_batches(sides, recipe, mirror), count):
-                losses = loss_of(stacked(images, sizes), labels)
+            for batch in islice(_batches(sides, recipe, mirror), count):
+                losses = loss_of(stacked(batch.images, batch.sizes), batch)
                 optimiser.zero_grad()
                 torch.autograd.backward(losses.sum())
                 optimiser.step()
@@ -117,6 +117,21 @@ def fit_stacked(
     return means
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What all networks see in one step.
+
+    `images` are (sides, B, C, H, W); `classes` (sides, B) int64, -1 where there is no clip, and `shares` (sides, B),
+    one or two of each: of what is blended, the classes of both clips and by how much they count. `sizes` are the true
+    clips of each side.
+    """
+
+    images: Tensor
+    classes: list[Tensor]
+    shares: list[Tensor]
+    sizes: list[int]
+
+
 class _Loss:
     """Cross-entropy of each network, weighted by its own classes; places without a clip (label -1) weigh nothing."""
 
@@ -128,32 +143,48 @@ class _Loss:
         self.smoothing = recipe.label_smoothing / n_classes
         self.sharp = 1 - recipe.label_smoothing
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Map (networks, B, classes) and (sides, B) to (networks,)."""
-        labels = labels.repeat_interleave(self.each, dim=0)
+    def __call__(self, logits: Tensor, batch: _Batch) -> Tensor:
+        """Map (networks, B, classes) to (networks,)."""
         costs = -functional.log_softmax(logits, dim=2)
-        there = (labels >= 0).to(costs.dtype)
+        total = weight = costs.new_zeros(())
+        for classes, shares in zip(batch.classes, batch.shares, strict=True):
+            own, weighed = self._of(costs, *(each.repeat_interleave(self.each, dim=0) for each in (classes, shares)))
+            total, weight = total + own, weight + weighed
+        return total / weight
+
+    def _of(self, costs: Tensor, labels: Tensor, shares: Tensor) -> tuple[Tensor, Tensor]:
+        there = (labels >= 0) * shares
         right = labels.clamp(min=0)
         weight = self.weights.gather(1, right) * there
         loss = self.sharp * weight * costs.gather(2, right[:, :, None])[:, :, 0]
         if self.smoothing:
             loss = loss + self.smoothing * there * (costs * self.weights[:, None]).sum(dim=2)
-        return loss.sum(dim=1) / weight.sum(dim=1)
+        return loss.sum(dim=1), weight.sum(dim=1)
 
 
-def _batches(sides: Sequence[Side], recipe: Recipe, mirror: Mirror) -> Iterator[tuple[Tensor, Tensor, list[int]]]:
-    """Yield images (sides, B, C, H, W), labels (sides, B) and true clips of each side, batch after batch."""
+def _batches(sides: Sequence[Side], recipe: Recipe, mirror: Mirror) -> Iterator[_Batch]:
+    """Yield what all networks see, batch after batch."""
     orders = [batches_of(side.labels, recipe, side.generator) for side in sides]
     for chosen in zip(*orders, strict=True):
         sizes = [len(rows) for rows in chosen]
         images = torch.cat([side.images[rows] for side, rows in zip(sides, chosen, strict=True)])
         labels = torch.cat([side.labels[rows] for side, rows in zip(sides, chosen, strict=True)])
+        drawn = Drawn()
         if not recipe.augmentation.is_off:
             shapes = [(size, *images.shape[1:]) for size in sizes]
-            drawn = [draw(s, recipe.augmentation, side.generator) for s, side in zip(shapes, sides, strict=True)]
-            images = changed(images, Drawn.joined(drawn), recipe.augmentation, mirror)
+            each = [draw(s, recipe.augmentation, side.generator) for s, side in zip(shapes, sides, strict=True)]
+            drawn = Drawn.joined(each)
+            images = changed(images, drawn, recipe.augmentation, mirror)
+        classes, shares = [labels], [torch.ones_like(labels, dtype=images.dtype)]
+        if drawn.partner is not None and drawn.share is not None:
+            classes, shares = [labels, labels[drawn.partner]], [1 - drawn.share, drawn.share]
         rows = _places(max(sizes), recipe)
-        yield padded(images, sizes, 0, rows), padded(labels, sizes, -1, rows), sizes
+        yield _Batch(
+            padded(images, sizes, 0, rows),
+            [padded(own, sizes, -1, rows) for own in classes],
+            [padded(own, sizes, 0, rows) for own in shares],
+            sizes,
+        )
 
 
 def padded(values: Tensor, sizes: Sequence[int], filler: float, rows: int) -> Tensor:

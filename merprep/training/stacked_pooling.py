@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from merprep.training.stacked_layers import StackedConv2d, innermost
 
-# Clips whose convolution fits beside a core: 32 of 16 x 28 x 28 float32 are 1.6 MB.
-_LOT = 32
+# Clips that are convolved at once: of more, the output no longer fits beside a core; of fewer, each costs more.
+_LOT = 64
 
 
 class StackedPooledConv(StackedConv2d):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from merprep.training.augment import Mirror, augment
+from merprep.training.augment import Drawn, Mirror, changed, draw
 from merprep.training.optimisers import optimiser_of
 from merprep.training.precision import logits_of
 from merprep.training.recipe import Recipe
@@ -57,16 +58,29 @@ class Step:
         self.augmentation, self.mirror, self.generator = recipe.augmentation, mirror, generator
         self.precision = precision
         self.optimiser = optimiser_of(network, recipe, recorded=recorded)
-        self.loss_of = nn.CrossEntropyLoss(weights, label_smoothing=recipe.label_smoothing)
+        self.weights, self.smoothing = weights, recipe.label_smoothing
         self.total = torch.zeros((), device=images.device)
 
     def __call__(self, places: Tensor) -> None:
         """Train on the clips at these places, (B,) int64, and add the loss to `total`."""
-        batch = self.images[places]
+        batch, drawn = self.images[places], Drawn()
         if not self.augmentation.is_off:
-            batch = augment(batch, self.augmentation, self.mirror, self.generator)
-        loss = self.loss_of(logits_of(self.network, batch, self.precision), self.labels[places])
+            drawn = draw(batch.shape, self.augmentation, self.generator)
+            batch = changed(batch, drawn, self.augmentation, self.mirror)
+        loss = self._loss(logits_of(self.network, batch, self.precision), self.labels[places], drawn)
         self.optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         self.optimiser.step()
         self.total += loss.detach()
+
+    def _loss(self, logits: Tensor, labels: Tensor, drawn: Drawn) -> Tensor:
+        """Return the mean cross-entropy, weighted by class; of a blended clip, by its share of each class."""
+        if drawn.partner is None or drawn.share is None:
+            return functional.cross_entropy(logits, labels, self.weights, label_smoothing=self.smoothing)
+        weights = logits.new_ones(logits.shape[1]) if self.weights is None else self.weights
+        total = weight = logits.new_zeros(())
+        for own, share in ((labels, 1 - drawn.share), (labels[drawn.partner], drawn.share)):
+            each = functional.cross_entropy(logits, own, self.weights, reduction="none", label_smoothing=self.smoothing)
+            total = total + (share * each).sum()
+            weight = weight + (share * weights[own]).sum()
+        return total / weight

@@ -6,11 +6,17 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from merprep.errors import ModelError
 from merprep.models import InputSpec
 from merprep.training import Augmentation
-from merprep.training.augment import Drawn, Mirror, augment, changed, check_augmentation
+from merprep.training.augment import Drawn, Mirror, changed, check_augmentation, draw
+
+
+def augment(images: Tensor, augmentation: Augmentation, mirror: Mirror, generator: torch.Generator) -> Tensor:
+    """Change a batch by what is drawn for it."""
+    return changed(images, draw(images.shape, augmentation, generator), augmentation, mirror)
 
 
 def _generator(seed: int = 0) -> torch.Generator:
@@ -131,3 +137,24 @@ def test_a_channel_whose_rule_is_not_known_is_not_augmented(change: str, channel
     with pytest.raises(ModelError, match=f"no rule for what {change}"):
         check_augmentation(Augmentation(**{change: 0.5}), spec)
     check_augmentation(Augmentation(shift=2, noise=0.1), spec)
+
+
+def test_a_blended_clip_is_so_much_of_another_of_its_own_lot() -> None:
+    lots = [draw((size, 1, 4, 4), Augmentation(blend=0.4), _generator(size)) for size in (5, 7)]
+    for lot, size in zip(lots, (5, 7), strict=True):
+        assert sorted(lot.partner.tolist()) == list(range(size))
+        assert 0 <= lot.share.min() <= lot.share.max() <= 0.4
+    both = Drawn.joined(lots)
+    images = torch.arange(12.0)[:, None, None, None].expand(12, 1, 4, 4)
+    blended = changed(images, both, Augmentation(blend=0.4), Mirror((), 0.0))
+    expected = [
+        (1 - lot.share) * (first + torch.arange(len(lot.share))) + lot.share * (first + lot.partner)
+        for first, lot in zip((0, 5), lots, strict=True)
+    ]
+    assert torch.allclose(blended[:, 0, 0, 0], torch.cat(expected), atol=1e-5)
+
+
+def test_shares_are_drawn_evenly_up_to_the_largest() -> None:
+    shares = draw((4000, 1, 1, 1), Augmentation(blend=0.5), _generator()).share
+    assert shares.mean().item() == pytest.approx(0.25, abs=0.01)
+    assert (shares < 0.1).float().mean().item() == pytest.approx(0.2, abs=0.03)

@@ -90,7 +90,7 @@ def _done_again(done: Sequence[tuple[Any, tuple[Any, ...], dict[str, Any], Any]]
                     old.copy_(new)
 
 
-_CHANGES = {"flip": 0.5, "shift": 2, "noise": 0.1, "rotation": 10.0, "flow_noise": 0.1}
+_CHANGES = {"flip": 0.5, "shift": 2, "noise": 0.1, "rotation": 10.0, "flow_noise": 0.1, "blend": 0.5}
 _OF_PICTURES = {"flip": 0.5, "rotation": 10.0, "brightness": 5.0, "noise": 0.1}
 _TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "htnet": ("sanity", {"dim": 8, "heads": 2, "dropout": 0.2}),

@@ -29,7 +29,7 @@ SMALL = {
     "flow-cnn": {"filters": (4, 6)},
 }
 MIRROR = Mirror((0,), 0.0, (1,))
-CHANGES = Augmentation(flip=0.5, shift=2, noise=0.1, rotation=10, flow_noise=0.1)
+CHANGES = Augmentation(flip=0.5, shift=2, noise=0.1, rotation=10, flow_noise=0.1, blend=0.5)
 
 
 @pytest.fixture
