@@ -44,12 +44,12 @@ def unpool(slopes, places, found):  # type: ignore[no-untyped-def]
     for clip in range(slopes.shape[0]):
         for row in range(slopes.shape[1]):
             for column in range(slopes.shape[2]):
-                for channel in range(slopes.shape[3]):
-                    slope, place = slopes[clip, row, column, channel], places[clip, row, column, channel]
-                    found[clip, 2 * row, 2 * column, channel] = slope if place == 0 else zero
-                    found[clip, 2 * row, 2 * column + 1, channel] = slope if place == 1 else zero
-                    found[clip, 2 * row + 1, 2 * column, channel] = slope if place == 2 else zero
-                    found[clip, 2 * row + 1, 2 * column + 1, channel] = slope if place == 3 else zero
+                # One row of channels after another: the compiler turns nothing longer into vectors.
+                slope, place = slopes[clip, row, column], places[clip, row, column]
+                for number in range(4):
+                    out = found[clip, 2 * row + number // 2, 2 * column + number % 2]
+                    for channel in range(slopes.shape[3]):
+                        out[channel] = slope[channel] if place[channel] == number else zero
 
 
 @numba.njit(**_OPTIONS)
@@ -77,12 +77,13 @@ def cut_back(slopes, outputs, values, mean, cut, sums, products):  # type: ignor
     """Take slopes (N, C) back over the cut; add them up by channel, and their products with values less the mean."""
     zero = slopes.dtype.type(0)
     for row in range(slopes.shape[0]):
+        slope, output, value, kept = slopes[row], outputs[row], values[row], cut[row]
         for channel in range(slopes.shape[1]):
-            slope, above = slopes[row, channel], outputs[row, channel] > zero
-            slope = slope if above else zero
-            cut[row, channel] = slope
-            sums[channel] += np.float64(slope)
-            products[channel] += np.float64(slope) * (np.float64(values[row, channel]) - mean[channel])
+            one = slope[channel]
+            kept[channel] = one if output[channel] > zero else zero
+        for channel in range(slopes.shape[1]):
+            sums[channel] += np.float64(kept[channel])
+            products[channel] += np.float64(kept[channel]) * (np.float64(value[channel]) - mean[channel])
 
 
 @numba.njit(**_OPTIONS)

@@ -149,11 +149,11 @@ class StackedBatchNorm2d(StackedLayer):
             self.num_batches_tracked += 1
         return self.in_one(x) if self.stack.in_one else self.one_by_one(x)
 
-    def remember(self, number: int, mean: Tensor, variance: Tensor) -> None:
-        """Bring a batch's statistics into the running ones of a network."""
+    def remember(self, networks: int | slice, mean: Tensor, variance: Tensor) -> None:
+        """Bring a batch's statistics into the running ones of some networks."""
         with torch.no_grad():
-            self.running_mean[number].lerp_(mean.to(self.running_mean.dtype), self.momentum)
-            self.running_var[number].lerp_(variance.to(self.running_var.dtype), self.momentum)
+            self.running_mean[networks].lerp_(mean.to(self.running_mean.dtype), self.momentum)
+            self.running_var[networks].lerp_(variance.to(self.running_var.dtype), self.momentum)
 
     def one_by_one(self, x: Tensor) -> Tensor:
         """Normalise network after network."""
@@ -184,9 +184,7 @@ class StackedBatchNorm2d(StackedLayer):
         count = (sizes * y.shape[3] * y.shape[4])[:, None]
         mean = (y * mask).sum(dim=(1, 3, 4)) / count
         variance = ((y - mean[:, None, :, None, None]).square() * mask).sum(dim=(1, 3, 4)) / count
-        with torch.no_grad():
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(variance * count / (count - 1).clamp(min=1), self.momentum)
+        self.remember(slice(None), mean, variance * count / (count - 1).clamp(min=1))
         return mean, variance, mask
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,46 +38,54 @@ class _NormReLU(torch.autograd.Function):
         from merprep.training.stacked_kernels import moments, norm_and_cut
 
         values = innermost(x.detach())
-        found, statistics, rows = torch.zeros_like(values), [], len(x) // len(sizes)
-        for number, size in enumerate(sizes):
-            own, out = (_listed(each, number * rows, size) for each in (values, found))
-            sums = torch.zeros(2, own.shape[1], dtype=torch.float64)
-            moments(own.numpy(), *sums.numpy())
-            mean, square = sums / len(own)
-            variance = (square - mean.square()).clamp(min=0)
-            norm.remember(number, mean, variance * len(own) / max(len(own) - 1, 1))
-            deviation = (variance + norm.eps).sqrt()
-            slope = weight[number].detach().double() / deviation
-            level = bias[number].detach().double() - mean * slope
-            norm_and_cut(own.numpy(), slope.to(x.dtype).numpy(), level.to(x.dtype).numpy(), out.numpy())
-            statistics.append((mean, deviation))
-        ctx.save_for_backward(values, found, weight)
-        ctx.sizes, ctx.statistics = sizes, statistics
+        found, counts = _made(values, sizes), _counts(values, sizes)
+        each = list(zip(_listed(values, sizes), _listed(found, sizes), strict=True))
+        sums = torch.zeros(2, len(sizes), values.shape[3], dtype=torch.float64)
+        for number, (own, _) in enumerate(each):
+            moments(own, sums[0, number].numpy(), sums[1, number].numpy())
+        mean, square = sums / counts
+        variance = (square - mean.square()).clamp(min=0)
+        norm.remember(slice(None), mean, variance * counts / (counts - 1).clamp(min=1))
+        deviation = (variance + norm.eps).sqrt()
+        slope = weight.detach().double() / deviation
+        lines = slope, bias.detach().double() - mean * slope
+        for (own, out), *line in zip(each, *(values_of.to(x.dtype).numpy() for values_of in lines), strict=True):
+            norm_and_cut(own, *line, out)
+        ctx.save_for_backward(values, found, weight, mean, deviation, counts)
+        ctx.sizes = sizes
         return found.permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         from merprep.training.stacked_kernels import cut_back, norm_back
 
-        values, found, weight = ctx.saved_tensors
-        given = innermost(gradients[0])
-        back, rows = torch.zeros_like(values), len(values) // len(ctx.sizes)
-        to_weight, to_bias = torch.empty_like(weight), torch.empty_like(weight)
-        for number, (size, (mean, deviation)) in enumerate(zip(ctx.sizes, ctx.statistics, strict=True)):
-            slopes, outputs, own, cut = (
-                _listed(each, number * rows, size).numpy() for each in (given, found, values, back)
-            )
-            sums = torch.zeros(2, own.shape[1], dtype=torch.float64)
-            cut_back(slopes, outputs, own, mean.numpy(), cut, *sums.numpy())
-            total, by_z = sums[0], sums[1] / deviation
-            by_slope = weight[number].double() / deviation
-            by_value = -by_slope * by_z / len(own) / deviation
-            level = -by_slope * total / len(own) - by_value * mean
-            norm_back(cut, own, *(line.to(weight.dtype).numpy() for line in (by_slope, by_value, level)))
-            to_weight[number], to_bias[number] = by_z, total
-        return back.permute(0, 3, 1, 2), to_weight, to_bias, None, None
+        values, found, weight, mean, deviation, counts = ctx.saved_tensors
+        back = _made(values, ctx.sizes)
+        each = [_listed(of, ctx.sizes) for of in (innermost(gradients[0]), found, values, back)]
+        total, by_z = sums = torch.zeros(2, len(weight), values.shape[3], dtype=torch.float64)
+        for number, (slopes, outputs, own, cut) in enumerate(zip(*each, strict=True)):
+            cut_back(slopes, outputs, own, mean[number].numpy(), cut, *sums[:, number].numpy())
+        by_z /= deviation
+        by_slope = weight.double() / deviation
+        by_value = -by_slope * by_z / counts / deviation
+        lines = by_slope, by_value, -by_slope * total / counts - by_value * mean
+        for own, cut, *line in zip(each[2], each[3], *(line.to(weight.dtype).numpy() for line in lines), strict=True):
+            norm_back(cut, own, *line)
+        return back.permute(0, 3, 1, 2), by_z.to(weight.dtype), total.to(weight.dtype), None, None
 
 
-def _listed(values: Tensor, first: int, count: int) -> Tensor:
-    """Return some clips of (B, H, W, C) as (N, C)."""
-    return values[first : first + count].flatten(0, 2)
+def _made(values: Tensor, sizes: list[int]) -> Tensor:
+    """Return room for as many values, which are 0 where there is no true clip."""
+    whole = min(sizes) * len(sizes) == len(values)
+    return torch.empty_like(values) if whole else torch.zeros_like(values)
+
+
+def _counts(values: Tensor, sizes: list[int]) -> Tensor:
+    """Return how many values a channel of each network has, (networks, 1)."""
+    return torch.tensor(sizes, dtype=torch.float64)[:, None] * (values.shape[1] * values.shape[2])
+
+
+def _listed(values: Tensor, sizes: list[int]) -> list[NDArray[Any]]:
+    """Return the true clips of each network, of (B, H, W, C), as (N, C) that share their memory."""
+    parts = torch.split(values, len(values) // len(sizes))
+    return [part[:size].flatten(0, 2).numpy() for part, size in zip(parts, sizes, strict=True)]

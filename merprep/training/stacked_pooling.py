@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import torch
@@ -32,38 +33,41 @@ class _ConvPool(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, padding: tuple[int, int]) -> Tensor:
         from merprep.training.stacked_kernels import pool
 
-        found, places = [], []
-        for own, filters, shift in zip(torch.split(x, len(x) // len(weight)), weight, bias, strict=True):
-            for lot in torch.split(own, _LOT):
-                y = innermost(functional.conv2d(lot, filters, shift, padding=padding))
-                count, height, width, channels = y.shape
-                pooled = torch.empty(count, height // 2, width // 2, channels, dtype=y.dtype)
-                place = torch.empty(pooled.shape, dtype=torch.uint8)
-                pool(y.detach().numpy(), pooled.numpy(), place.numpy())
-                found.append(pooled)
-                places.append(place)
-        ctx.save_for_backward(x, weight)
-        ctx.places, ctx.padding, ctx.sides = places, padding, (height, width)
-        return torch.cat(found).permute(0, 3, 1, 2)
+        axes = zip(x.shape[2:], padding, weight.shape[3:], strict=True)
+        height, width = (side + 2 * by - reach + 1 for side, by, reach in axes)
+        found = torch.empty(len(x), height // 2, width // 2, weight.shape[1], dtype=x.dtype)
+        places = torch.empty(found.shape, dtype=torch.uint8)
+        for number, lot in _lots(len(x), len(weight)):
+            y = functional.conv2d(x[lot].detach(), weight[number], bias[number], padding=padding)
+            pool(innermost(y.detach()).numpy(), found[lot].numpy(), places[lot].numpy())
+        ctx.save_for_backward(x, weight, places)
+        ctx.padding, ctx.sides = padding, (height, width)
+        return found.permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
+        x, weight, places = ctx.saved_tensors
         wanted = [ctx.needs_input_grad[0], True, True]
         to_x, to_weight, to_bias = [], torch.zeros_like(weight), torch.zeros_like(weight[:, :, 0, 0, 0])
-        rows, places = len(x) // len(weight), iter(ctx.places)
         given = innermost(gradients[0])
-        for number, (own, back) in enumerate(zip(torch.split(x, rows), torch.split(given, rows), strict=True)):
-            for lot, grad in zip(torch.split(own, _LOT), torch.split(back, _LOT), strict=True):
-                whole = _unpooled(grad, next(places), ctx.sides)
-                filters = [weight.shape[1]]
-                parts = torch.ops.aten.convolution_backward(
-                    whole, lot, weight[number], filters, [1, 1], ctx.padding, [1, 1], False, [0, 0], 1, wanted
-                )
-                to_x.append(parts[0])
-                to_weight[number] += parts[1]
-                to_bias[number] += parts[2]
+        for number, lot in _lots(len(x), len(weight)):
+            whole = _unpooled(given[lot], places[lot], ctx.sides)
+            filters = [weight.shape[1]]
+            parts = torch.ops.aten.convolution_backward(
+                whole, x[lot], weight[number], filters, [1, 1], ctx.padding, [1, 1], False, [0, 0], 1, wanted
+            )
+            to_x.append(parts[0])
+            to_weight[number] += parts[1]
+            to_bias[number] += parts[2]
         return torch.cat(to_x) if wanted[0] else None, to_weight, to_bias, None
+
+
+def _lots(clips: int, networks: int) -> Iterator[tuple[int, slice]]:
+    """Yield the clips that are convolved at once, and the number of their network."""
+    rows = clips // networks
+    for number in range(networks):
+        for first in range(number * rows, (number + 1) * rows, _LOT):
+            yield number, slice(first, min(first + _LOT, (number + 1) * rows))
 
 
 def _unpooled(grad: Tensor, places: Tensor, sides: tuple[int, int]) -> Tensor:
