@@ -9,6 +9,7 @@ done again. Parts lie in up to 256 folders, since few file systems like a hundre
 from __future__ import annotations
 
 import shutil
+import tokenize
 import zipfile
 import zlib
 from pathlib import Path
@@ -60,10 +61,13 @@ class Parts:
         try:
             # Opened here, since np.load leaves a damaged file open, which keeps Windows from replacing it.
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-                if str(stored[_DIGEST]) != digest:
+                if _is_packed(stored) or str(stored[_DIGEST]) != digest:
                     return None
                 return {name: stored[name] for name in stored.files if name != _DIGEST}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError):
+        except (
+            OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, MemoryError,
+            SyntaxError, tokenize.TokenError,
+        ):  # fmt: skip
             return None  # NotImplementedError, of a method of compression that is none, is a RuntimeError
 
     def take(self, clip_id: str, digest: str, command: str) -> Arrays:
@@ -94,3 +98,9 @@ class Parts:
     def clear(self) -> None:
         """Remove the folder; called once the parts are gathered into their file."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _is_packed(stored: np.lib.npyio.NpzFile) -> bool:
+    """Whether anything in the archive is compressed, as nothing is that `save` wrote: gigabytes in a few bytes."""
+    archive = stored.zip
+    return archive is None or any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist())

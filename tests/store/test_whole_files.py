@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -195,3 +196,25 @@ def test_an_error_of_the_caller_is_passed_on_and_nothing_is_left(tmp_path: Path)
     with pytest.raises(StoreError, match="Input/output"):
         fail(OSError(errno.EIO, os.strerror(errno.EIO)))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_not_written_here_is_not_unpacked(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    parts.save("a", "digest", {"flow": np.zeros((2, 4), np.float32)})
+    (path,) = tmp_path.rglob("*.npz")
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, _digest=np.array("digest"), flow=np.zeros(1 << 20))
+    assert parts.load("a", "digest") is None
+
+
+def test_a_header_that_is_half_a_statement_is_a_damaged_part(tmp_path: Path) -> None:
+    parts = Parts(tmp_path)
+    parts.save("a", "digest", {"flow": np.zeros((2, 4), np.float32)})
+    (path,) = tmp_path.rglob("*.npz")
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["flow.npy"] = members["flow.npy"].replace(b"(2, 4), }", b"(2, 4)   ")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    assert parts.load("a", "digest") is None
