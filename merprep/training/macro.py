@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from merprep.errors import ModelError, TrainingError
 from merprep.models.presets import InputSpec
+from merprep.ordinary import open_ordinary
 from merprep.records import Clip
 from merprep.store.workspace import Workspace
 from merprep.training.dataset import Labelling
@@ -165,7 +166,7 @@ def _picture(path: Path, spec: InputSpec) -> NDArray[np.uint8]:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with open_ordinary(path) as stream, Image.open(stream) as image:
             pixels = np.asarray(image.convert("RGB"))
     except (OSError, UnidentifiedImageError) as error:
         raise TrainingError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -242,3 +243,12 @@ def test_a_baseline_has_no_first_stage(make_features: Maker, tmp_path: Path) -> 
 def test_the_published_first_stage_takes_fifty_thousand_batches() -> None:
     assert stage_recipe(preset("micro-attention")).iterations == 50_000
     assert stage_recipe(preset("hsta")).epochs == 150
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names here")
+def test_a_pipe_among_the_pictures_is_not_waited_for(tmp_path: Path) -> None:
+    faces = _folder(tmp_path / "faces")
+    (faces / "joy" / "0.png").unlink()
+    os.mkfifo(faces / "joy" / "0.png")
+    with pytest.raises(TrainingError, match="no ordinary file"):
+        read_macros(faces, _preset().input)
