@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from merprep.ordinary import sha256_of
 from merprep.records import Clip
 from merprep.store.manifest import Manifest
-from merprep.store.provenance import sha256_of
 from merprep.store.workspace import Workspace
 
 _NAMED = 3  # clips

@@ -21,6 +21,7 @@ from merprep.errors import DatabaseError, ImageError, MerprepError, RootNotFound
 from merprep.features import ANATOMICAL, PUBLISHED, cut_anatomical, cut_published, fallback_points
 from merprep.media.files import read_whole
 from merprep.media.pictures import decoded, problem
+from merprep.ordinary import sha256_of
 from merprep.progress import Progress, Silent
 from merprep.records import CLIP, OUTCOME, Clip, Outcome, StageReport, person_of
 from merprep.shelf import Codec, Rows, Shelf, in_order
@@ -29,7 +30,6 @@ from merprep.stages.writing import one_writer
 from merprep.store import ClipFeatures, FeatureHeader, Workspace, write_features
 from merprep.store.accounts import keep_account
 from merprep.store.manifest import sort_key
-from merprep.store.provenance import sha256_of
 from merprep.tables import read_table, walk_table
 
 MAPS_FOLDER = "STSNet_whole_norm_u_v_os"

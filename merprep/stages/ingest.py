@@ -18,6 +18,7 @@ from merprep.databases.keyframes import MissingFrames
 from merprep.databases.sheet import CodingSheet
 from merprep.errors import DatabaseError, UsageError
 from merprep.labels import Counting, CountTable, scheme
+from merprep.ordinary import sha256_of
 from merprep.progress import Progress, Silent
 from merprep.records import CLIP, Clip, Outcome, StageReport
 from merprep.shelf import Rows
@@ -25,7 +26,6 @@ from merprep.stages.writing import one_writer
 from merprep.store import Workspace, read_manifest_or_empty, write_manifest, written_whole
 from merprep.store.accounts import keep_account
 from merprep.store.hashes import write_hashes
-from merprep.store.provenance import sha256_of
 
 # What a printed account lists before it says how many more there are.
 _LISTED = 8

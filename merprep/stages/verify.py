@@ -14,12 +14,12 @@ from merprep.databases.checking import clip_files, hash_file
 from merprep.databases.folders import ClipFolder, find_layout
 from merprep.databases.frames import read_frames
 from merprep.errors import DatabaseError, UnknownNameError
+from merprep.ordinary import sha256_of
 from merprep.progress import Progress, Silent
 from merprep.records import Clip, Outcome, StageReport
 from merprep.store import Manifest, Workspace, read_manifest, written_whole
 from merprep.store.hashes import read_hashes
 from merprep.store.manifest import recorded_digest
-from merprep.store.provenance import sha256_of
 
 # What a printed account lists before it says how many more there are.
 _LISTED = 8

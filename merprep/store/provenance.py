@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 
-from merprep.ordinary import sha256_of
-
-__all__ = ["PACKAGES", "sha256_of", "versions"]
-
 # The packages whose version can change a number in a file.
 PACKAGES = ("merprep", "numpy", "pandas", "opencv-contrib-python", "numba", "torch", "h5py", "face-alignment")
 

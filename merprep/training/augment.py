@@ -164,14 +164,13 @@ class Drawn:
         """Return the draws of several lots of clips, one after another."""
         if len(parts) == 1:
             return parts[0]
+        starts = accumulate((0 if part.partner is None else len(part.partner) for part in parts), initial=0)
+        parts = [
+            part if part.partner is None else replace(part, partner=part.partner + start)
+            for part, start in zip(parts, starts, strict=False)
+        ]
         columns = [[getattr(part, item.name) for part in parts] for item in fields(Drawn)]
-        whole = Drawn(*(None if column[0] is None else torch.cat(column) for column in columns))
-        if whole.partner is None:
-            return whole
-        sizes = [len(part.partner) for part in parts if part.partner is not None]
-        before = torch.tensor([0, *accumulate(sizes)][:-1], device=whole.partner.device)
-        own = torch.tensor(sizes, device=whole.partner.device)
-        return replace(whole, partner=whole.partner + before.repeat_interleave(own))
+        return Drawn(*(None if column[0] is None else torch.cat(column) for column in columns))
 
 
 def draw(shape: Sequence[int], augmentation: Augmentation, generator: torch.Generator) -> Drawn:

@@ -93,7 +93,8 @@ def fit_stacked(
         raise ValueError("networks with batches of different shapes cannot be stacked")
     steps = recipe.steps(batches)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, rate_factor(recipe, batches))
-    loss_of = _Loss(sides, recipe, n_classes, len(networks) // len(sides))
+    each = len(networks) // len(sides)
+    loss_of = _Loss(sides, recipe, n_classes, each)
     means = [math.nan] * len(networks)
     for epoch in range(math.ceil(steps / batches)):
         stacked.train()
@@ -109,7 +110,7 @@ def fit_stacked(
                 total += losses.detach()
         means = (total / count).tolist()
         for number, mean in enumerate(means):
-            checked_loss(mean, epoch, recipe, sides[number * len(sides) // len(networks)].name)
+            checked_loss(mean, epoch, recipe, sides[number // each].name)
         stacked.eval()
         if observe is not None:
             observe(epoch, stacked)

@@ -129,6 +129,7 @@ def _trained(
         seeds += numbers
     seen = padded(torch.cat(watched), counts, 0, -(-max(counts) // _LOT) * _LOT)
     mirror = mirror_for_tests(recipe, plan.preset.input)
+    views = [seen] if mirror is None else [seen, mirror(seen.flatten(0, 1)).view(seen.shape)]
     history: list[NDArray[np.float32]] = []
     networks = [_built(plan, number) for number in seeds]
     # Layers are born with numbers from the caller's generator, before those of the networks replace them.
@@ -140,7 +141,7 @@ def _trained(
             n_classes=plan.n_classes,
             mirror=Mirror.of(plan.preset.input),
             dropout=[dropout_generator(plan.device, number) for number in seeds],
-            observe=lambda _, stacked: history.append(_probabilities(stacked, seen, mirror).numpy()),
+            observe=lambda _, stacked: history.append(_probabilities(stacked, views).numpy()),
         )
     # (epochs, folds, members, clips, classes)
     whole = np.stack(history)
@@ -155,12 +156,11 @@ def _built(plan: Plan, seed: int) -> torch.nn.Module:
         return build_preset(plan.preset, plan.n_classes).to(plan.device)
 
 
-def _probabilities(stacked: StackedNetwork, seen: Tensor, mirror: Mirror | None) -> Tensor:
-    """Map (folds, B, C, H, W) to (networks, B, classes) float32 on the CPU."""
-    lots = [seen] if seen.is_cuda else torch.split(seen, _LOT, dim=1)
+def _probabilities(stacked: StackedNetwork, views: Sequence[Tensor]) -> Tensor:
+    """Map views of the same clips, (folds, B, C, H, W) each, to their mean (networks, B, classes) on the CPU."""
+    found = []
     with torch.no_grad():
-        found = torch.cat([stacked(lot).softmax(dim=2).cpu() for lot in lots], dim=1)
-    if mirror is None:
-        return found
-    mirrored = mirror(seen.flatten(0, 1)).view(seen.shape)
-    return (found + _probabilities(stacked, mirrored, None)) / 2
+        for seen in views:
+            lots = [seen] if seen.is_cuda else torch.split(seen, _LOT, dim=1)
+            found.append(torch.cat([stacked(lot).softmax(dim=2).cpu() for lot in lots], dim=1))
+    return torch.stack(found).mean(dim=0)

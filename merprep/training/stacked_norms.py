@@ -37,7 +37,7 @@ class _NormReLU(torch.autograd.Function):
     ) -> Tensor:
         from merprep.training.stacked_kernels import moments, norm_and_cut
 
-        values = innermost(x.detach())
+        values = innermost(x)
         found, counts = _made(values, sizes), _counts(values, sizes)
         each = list(zip(_listed(values, sizes), _listed(found, sizes), strict=True))
         sums = torch.zeros(2, len(sizes), values.shape[3], dtype=torch.float64)
@@ -47,8 +47,8 @@ class _NormReLU(torch.autograd.Function):
         variance = (square - mean.square()).clamp(min=0)
         norm.remember(slice(None), mean, variance * counts / (counts - 1).clamp(min=1))
         deviation = (variance + norm.eps).sqrt()
-        slope = weight.detach().double() / deviation
-        lines = slope, bias.detach().double() - mean * slope
+        slope = weight.double() / deviation
+        lines = slope, bias.double() - mean * slope
         for (own, out), *line in zip(each, *(values_of.to(x.dtype).numpy() for values_of in lines), strict=True):
             norm_and_cut(own, *line, out)
         ctx.save_for_backward(values, found, weight, mean, deviation, counts)

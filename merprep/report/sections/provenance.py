@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from merprep.ordinary import sha256_of
 from merprep.report.blocks import Block, Cell, Code, Details, Section, Table, Text, Value
 from merprep.report.commands import commands
 from merprep.report.study import Study
@@ -15,7 +16,7 @@ from merprep.report.study_file import study_file
 from merprep.store import open_features
 from merprep.store.aligned import open_aligned
 from merprep.store.clip_file import ClipFile
-from merprep.store.provenance import sha256_of, versions
+from merprep.store.provenance import versions
 
 TITLE = "How to make this again"
 _AGAIN = (
